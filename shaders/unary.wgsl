@@ -1,0 +1,17 @@
+// One element per invocation: y = apply(x), apply and the types T and R from the operator's row.
+struct Params {
+  length: u32,
+  alpha: f32,
+  beta: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<T>;
+@group(0) @binding(1) var<storage, read_write> y: array<R>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let index = flat_index(id, groups, WORKGROUP_SIZE);
+  if (index >= params.length) { return; }
+  y[index] = finish(apply(x[index]), index);
+}

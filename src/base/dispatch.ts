@@ -1,0 +1,87 @@
+/**
+ * The contract between operators and the GPU: an operator lowers to dispatches, which name a kernel and what it is
+ * specialized by; the planner decides buffers, epilogues and precision; the GPU side compiles and runs.
+ */
+import type { Storage } from "./tensor.ts";
+
+/** One WGSL file plus the names it may be specialized by. */
+export interface Shader<C extends string = string, U extends string = string> {
+  /** File stem in `shaders/`. */
+  readonly name: string;
+  /** Text of the file, unspecialized. */
+  readonly code: string;
+  /** Names that the linker declares as module constants: they choose the algorithm and are part of the pipeline key. */
+  readonly constants: readonly C[];
+  /** Fields of the file's `struct Params`, in order: they carry shapes, so that a new shape is not a new pipeline. */
+  readonly uniforms: readonly U[];
+  /** Set where every store of the output passes through `finish` of `lib/epilogue.wgsl`. */
+  readonly epilogue?: boolean;
+}
+
+/** Input, output or temporary number n of the node. */
+export type Slot = `x${number}` | `y${number}` | `t${number}`;
+
+/** A scalar or, for fields of vector or array-of-vector type, its components in order. */
+export type UniformValue = number | readonly number[];
+
+/** One compute pass of a kernel over concrete shapes. Precision and fused neighbours are not stated: the planner sets them. */
+export interface Dispatch<C extends string = string, U extends string = string> {
+  readonly shader: Shader<C, U>;
+  /** What `@group(0) @binding(n)` is, for n = 0, 1, … */
+  readonly bindings: readonly Slot[];
+  readonly constants: Readonly<Record<C, number | boolean>>;
+  readonly uniforms: Readonly<Record<U, UniformValue>>;
+  /** `alias NAME = TYPE;` lines put before the kernel, for kernels that serve several element types. */
+  readonly aliases?: Readonly<Record<string, Storage>>;
+  /** Module-scope WGSL functions that the kernel calls, appended after it: the row of an elementwise table. */
+  readonly functions?: string;
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** What a node becomes. */
+export interface Lowering {
+  readonly dispatches: readonly Dispatch[];
+  /** Element counts of `t0`, `t1`, … */
+  readonly temporaries?: readonly number[];
+  /** Set where output 0 is input n unchanged in memory (Reshape, Identity): no dispatch, shared buffer. */
+  readonly aliasOf?: number;
+}
+
+/** Builds a dispatch; a misspelled or missing name does not compile. */
+export function dispatch<C extends string, U extends string>(
+  shader: Shader<C, U>,
+  use: Omit<Dispatch<NoInfer<C>, NoInfer<U>>, "shader">,
+): Dispatch {
+  return { shader, ...use };
+}
+
+/** Workgroups of a one-dimensional kernel, folded into two dimensions below the limit of 65,535 each. */
+export function linearGrid(invocations: number, workgroupSize: number): [number, number, number] {
+  const groups = Math.ceil(invocations / workgroupSize);
+  const width = Math.min(groups, 32768);
+  return [width, width === 0 ? 0 : Math.ceil(groups / width), 1];
+}
+
+/** Workgroup size of the one-dimensional kernels. */
+export const WORKGROUP_SIZE = 64;
+
+/** The activations that `lib/activation.wgsl` can apply inside another kernel's store, by the number it knows them by. */
+export const ACTIVATIONS = {
+  none: 0,
+  relu: 1,
+  clip: 2,
+  leaky_relu: 3,
+  hard_swish: 4,
+  hard_sigmoid: 5,
+  sigmoid: 6,
+  tanh: 7,
+  elu: 8,
+  silu: 9,
+} as const;
+
+/** An activation with its parameters: bounds of clip, slope of leaky_relu, alpha and beta of hard_sigmoid, alpha of elu. */
+export interface Activation {
+  readonly kind: keyof typeof ACTIVATIONS;
+  readonly alpha?: number;
+  readonly beta?: number;
+}

@@ -1,0 +1,39 @@
+/** What the accuracy-aware loop says and hears: precision assignments out, metric values back. */
+
+/** The state of a group that computes in float32. */
+export const FLOAT = -1;
+
+/**
+ * The precision of every group, by group index: `FLOAT`, or the number (from 0) of the int8 candidate in force.
+ */
+export type Assignment = readonly number[];
+
+/** Values of every metric over some samples, and of every sample. */
+export interface Evaluation {
+  /** Metric name → value over all the samples. */
+  readonly values: Readonly<Record<string, number>>;
+  /** Metric name → one value per sample, in the order of the indices asked for; NaN where a sample has none. */
+  readonly perSample: Readonly<Record<string, Float64Array>>;
+}
+
+/** Which way a metric improves. */
+export type MetricDirection = "higher_better" | "lower_better";
+
+/** Evaluates networks that differ only in precision. Everything the loop knows of the GPU. */
+export interface Evaluator {
+  /** Samples in the validation set. */
+  readonly sampleCount: number;
+  readonly metrics: readonly { readonly name: string; readonly direction: MetricDirection }[];
+  /** Evaluates one assignment over `indices`, or over all samples in order where absent. */
+  evaluate(assignment: Assignment, indices?: readonly number[], signal?: AbortSignal): Promise<Evaluation>;
+  /**
+   * Evaluates several assignments over the same samples; each result equals that of `evaluate`, bit for bit. Implementations
+   * share the work that the assignments have in common with `base`.
+   */
+  evaluateEach(
+    base: Assignment,
+    assignments: readonly Assignment[],
+    indices: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<Evaluation[]>;
+}
