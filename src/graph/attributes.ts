@@ -3,11 +3,20 @@ import { ModelError } from "../base/errors.ts";
 import type { HostTensor } from "../base/tensor.ts";
 import type { Graph } from "./graph.ts";
 
-/** A decoded attribute; strings are UTF-8 text. */
-export type AttributeValue = number | string | readonly number[] | readonly string[] | HostTensor | Graph;
+/** A decoded attribute, tagged with its type in the schema; strings are UTF-8 text. */
+export type AttributeValue =
+  | { readonly type: "int" | "float"; readonly value: number }
+  | { readonly type: "ints" | "floats"; readonly value: readonly number[] }
+  | { readonly type: "string"; readonly value: string }
+  | { readonly type: "strings"; readonly value: readonly string[] }
+  | { readonly type: "tensor"; readonly value: HostTensor }
+  | { readonly type: "graph"; readonly value: Graph };
 
 /** Attributes by name. */
 export type Attributes = ReadonlyMap<string, AttributeValue>;
+
+type AttributeType = AttributeValue["type"];
+type ValueOf<T extends AttributeType> = Extract<AttributeValue, { readonly type: T }>["value"];
 
 /** Typed access to a node's attributes, with the specification's defaults beside each name. */
 export class AttributeReader {
@@ -30,25 +39,22 @@ export class AttributeReader {
 
   /** An integer attribute. */
   int(name: string, fallback: number): number {
-    return this.#take(name, (value) => typeof value === "number" && Number.isInteger(value), "an integer") as number ??
-      fallback;
+    return this.#take(name, "int") ?? fallback;
   }
 
   /** A float attribute. */
   float(name: string, fallback: number): number {
-    return this.#take(name, (value) => typeof value === "number", "a float") as number ?? fallback;
+    return this.#take(name, "float", "int") ?? fallback;
   }
 
-  /** A list of numbers; undefined where absent. */
+  /** A list of numbers, integers or floats; undefined where absent. */
   numbers(name: string): readonly number[] | undefined {
-    return this.#take(name, (value) => Array.isArray(value) && value.every((one) => typeof one === "number"), "numbers") as
-      | readonly number[]
-      | undefined;
+    return this.#take(name, "ints", "floats");
   }
 
   /** A string attribute; with `choices`, one of them. */
   string<T extends string>(name: string, fallback: T, choices?: readonly T[]): T {
-    const value = this.#take(name, (value) => typeof value === "string", "a string") as T | undefined ?? fallback;
+    const value = this.#take(name, "string") as T | undefined ?? fallback;
     if (choices && !choices.includes(value)) {
       throw new ModelError(`Cannot use attribute "${name}": found "${value}", expected ${choices.join(", ")}`);
     }
@@ -57,19 +63,17 @@ export class AttributeReader {
 
   /** A list of strings; undefined where absent. */
   strings(name: string): readonly string[] | undefined {
-    return this.#take(name, (value) => Array.isArray(value) && value.every((one) => typeof one === "string"), "strings") as
-      | readonly string[]
-      | undefined;
+    return this.#take(name, "strings");
   }
 
   /** A tensor attribute; undefined where absent. */
   tensor(name: string): HostTensor | undefined {
-    return this.#take(name, (value) => typeof value === "object" && "data" in value, "a tensor") as HostTensor | undefined;
+    return this.#take(name, "tensor");
   }
 
   /** A subgraph attribute; undefined where absent. */
   graph(name: string): Graph | undefined {
-    return this.#take(name, (value) => typeof value === "object" && "nodes" in value, "a graph") as Graph | undefined;
+    return this.#take(name, "graph");
   }
 
   /** Marks attributes as known although their value makes no difference. */
@@ -77,12 +81,18 @@ export class AttributeReader {
     for (const name of names) this.#unread.delete(name);
   }
 
-  #take(name: string, fits: (value: AttributeValue) => boolean, expected: string): AttributeValue | undefined {
+  #take<T extends AttributeType>(name: string, ...types: readonly T[]): ValueOf<T> | undefined {
     this.#unread.delete(name);
-    const value = this.#attributes.get(name);
-    if (value !== undefined && !fits(value)) {
-      throw new ModelError(`Cannot use attribute "${name}": expected ${expected}`);
+    const attribute = this.#attributes.get(name);
+    if (attribute === undefined) return undefined;
+    if (!(types as readonly AttributeType[]).includes(attribute.type)) {
+      throw new ModelError(`Cannot use attribute "${name}": found ${attribute.type}, expected ${types.join(" or ")}`);
     }
-    return value;
+    return attribute.value as ValueOf<T>;
   }
+}
+
+/** Bodies of control flow among a node's attributes. */
+export function subgraphsOf(attributes: Attributes): Graph[] {
+  return [...attributes.values()].flatMap((attribute) => attribute.type === "graph" ? [attribute.value] : []);
 }
