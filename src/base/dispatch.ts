@@ -32,7 +32,7 @@ export interface Dispatch<C extends string = string, U extends string = string> 
   readonly constants: Readonly<Record<C, number | boolean>>;
   readonly uniforms: Readonly<Record<U, UniformValue>>;
   /** `alias NAME = TYPE;` lines put before the kernel, for kernels that serve several element types. */
-  readonly aliases?: Readonly<Record<string, Storage>>;
+  readonly aliases?: Readonly<Record<string, Storage | `vec4<${Storage}>`>>;
   /** Module-scope WGSL functions that the kernel calls, appended after it: the row of an elementwise table. */
   readonly functions?: string;
   readonly workgroups: readonly [number, number, number];

@@ -1,0 +1,25 @@
+// One word, or one vec4 of words, of the output per invocation: data [outer, extent, inner] and indices [count] give
+// [outer, count, inner]. W is u32 or vec4<u32>, and inner and length count W. Negative indices count from the end; an
+// index outside the axis takes its nearest end.
+struct Params {
+  length: u32,
+  extent: i32,
+  count: u32,
+  inner: u32,
+}
+
+@group(0) @binding(0) var<storage, read> data: array<W>;
+@group(0) @binding(1) var<storage, read> indices: array<i32>;
+@group(0) @binding(2) var<storage, read_write> y: array<W>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let index = flat_index(id, groups, WORKGROUP_SIZE);
+  if (index >= params.length) { return; }
+  let place = index % params.inner;
+  let row = index / params.inner;
+  let wanted = indices[row % params.count];
+  let taken = u32(clamp(select(wanted, wanted + params.extent, wanted < 0), 0, params.extent - 1));
+  y[index] = data[((row / params.count) * u32(params.extent) + taken) * params.inner + place];
+}

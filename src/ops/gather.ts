@@ -1,0 +1,94 @@
+import code from "../../shaders/gather.wgsl" with { type: "text" };
+import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import { ModelError } from "../base/errors.ts";
+import { normalizeAxis } from "../base/shape.ts";
+import { elementCount } from "../base/tensor.ts";
+import { constantI64, f32 } from "./case_types.ts";
+import { knownOperands } from "./constant_operand.ts";
+import { pick } from "./coordinates.ts";
+import { defineOp, type OpDef } from "./op.ts";
+
+const shader: Shader<"WORKGROUP_SIZE", "length" | "extent" | "count" | "inner"> = {
+  name: "gather",
+  code,
+  constants: ["WORKGROUP_SIZE"],
+  uniforms: ["length", "extent", "count", "inner"],
+};
+
+interface GatherAttributes {
+  readonly axis: number;
+}
+
+const infer: OpDef<GatherAttributes>["infer"] = ([data, indices], { axis }) => {
+  const { dtype, shape } = data!;
+  const at = normalizeAxis(axis, shape.length);
+  return [{ dtype, shape: [...shape.slice(0, at), ...indices!.shape, ...shape.slice(at + 1)] }];
+};
+
+/** ONNX Gather: whole slices of `data` along `axis`, as many as there are indices. */
+export const gather = defineOp<GatherAttributes>({
+  type: "Gather",
+  since: 1,
+  quant: { kind: "agnostic" },
+  attributes: (raw) => ({ axis: raw.int("axis", 0) }),
+  infer,
+  lower: ([data, indices], _outputs, { axis }) => ({
+    dispatches: gatherRows(data!.shape, normalizeAxis(axis, data!.shape.length), elementCount(indices!.shape), "x1"),
+  }),
+  reference: (inputs, attributes) => {
+    const [data, indices] = [inputs[0]!, inputs[1]!];
+    const axis = normalizeAxis(attributes.axis, data.shape.length);
+    const { shape } = infer(knownOperands(inputs), attributes)[0]!;
+    const rank = indices.shape.length;
+    return [pick(data, shape, (at) => {
+      const flat = indices.shape.reduce((sum, extent, own) => sum * extent + at[axis + own]!, 0);
+      const index = placeOf(indices.data[flat]!, data.shape[axis]!);
+      return [...at.slice(0, axis), index, ...at.slice(axis + rank)];
+    })];
+  },
+  cases: [
+    { name: "rows, negative indices", inputs: [f32(5, 7), constantI64([4, -5, 0, -1])] },
+    { name: "columns", inputs: [f32(5, 7), constantI64([0, 6, 3, 3], [2, 2])], attributes: { axis: 1 } },
+    { name: "middle axis from the end", inputs: [f32(2, 5, 3), constantI64([1, 4])], attributes: { axis: -2 } },
+    { name: "whole vectors", inputs: [f32(9, 8), constantI64([8, 1, 2], [1, 3])] },
+    { name: "scalar index", inputs: [f32(3, 4), constantI64([-1], [])] },
+    {
+      name: "int32 indices, int64 data",
+      inputs: [
+        { dtype: "int64", shape: [6] },
+        { ...constantI64([5, 0]), dtype: "int32", value: Int32Array.of(5, 0) },
+      ],
+    },
+    { name: "no index", inputs: [f32(3, 4), constantI64([])] },
+  ],
+});
+
+/** An index that counts from the end where negative, checked against the extent of its axis. */
+export function placeOf(index: number, extent: number): number {
+  const place = index < 0 ? index + extent : index;
+  if (place < 0 || place >= extent) {
+    throw new ModelError(`Cannot use index ${index}: expected -${extent} to ${extent - 1}`);
+  }
+  return place;
+}
+
+/** Gathers slices of `x0` along `axis` into `y0`, as the i32 indices in `indices` say. */
+export function gatherRows(
+  shape: readonly number[],
+  axis: number,
+  count: number,
+  indices: Slot,
+): Dispatch[] {
+  const outer = elementCount(shape.slice(0, axis));
+  const inner = elementCount(shape.slice(axis + 1));
+  const vector = inner % 4 === 0;
+  const length = outer * count * inner / (vector ? 4 : 1);
+  if (length === 0) return [];
+  return [dispatch(shader, {
+    bindings: ["x0", indices, "y0"],
+    constants: { WORKGROUP_SIZE },
+    uniforms: { length, extent: shape[axis]!, count, inner: vector ? inner / 4 : inner },
+    aliases: { W: vector ? "vec4<u32>" : "u32" },
+    workgroups: linearGrid(length, WORKGROUP_SIZE),
+  })];
+}
