@@ -19,6 +19,12 @@ export interface Evaluation {
 /** Which way a metric improves. */
 export type MetricDirection = "higher_better" | "lower_better";
 
+/**
+ * How far an output lies from the float network's: Kullback-Leibler divergence of the softmaxed outputs, squared error over
+ * the squared norm of the float output, or one minus the cosine.
+ */
+export type OutputDistance = "kl" | "nmse" | "cosine";
+
 /** Evaluates networks that differ only in precision. Everything the loop knows of the GPU. */
 export interface Evaluator {
   /** Samples in the validation set. */
@@ -36,4 +42,20 @@ export interface Evaluator {
     indices: readonly number[],
     signal?: AbortSignal,
   ): Promise<Evaluation[]>;
+  /**
+   * Distance of the outputs of each assignment to those of the all-float network, one per sample in the order of `indices`, NaN
+   * where it is undefined; smaller is better. Shares work with `base` as `evaluateEach` does. Absent where outputs cannot be compared.
+   */
+  distances?(
+    distance: OutputDistance,
+    base: Assignment,
+    assignments: readonly Assignment[],
+    indices: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<Float64Array[]>;
+  /**
+   * Work done so far in forward passes of one sample through the whole network, never decreasing. Absent: every sample that was
+   * evaluated counts 1.
+   */
+  networkEquivalents?(): number;
 }

@@ -3,20 +3,26 @@ import { ModelError } from "../base/errors.ts";
 import type { HostTensor } from "../base/tensor.ts";
 import type { Graph } from "./graph.ts";
 
+interface ValueOfType {
+  int: number;
+  float: number;
+  ints: readonly number[];
+  floats: readonly number[];
+  string: string;
+  strings: readonly string[];
+  tensor: HostTensor;
+  graph: Graph;
+}
+
+type AttributeType = keyof ValueOfType;
+
 /** A decoded attribute, tagged with its type in the schema; strings are UTF-8 text. */
-export type AttributeValue =
-  | { readonly type: "int" | "float"; readonly value: number }
-  | { readonly type: "ints" | "floats"; readonly value: readonly number[] }
-  | { readonly type: "string"; readonly value: string }
-  | { readonly type: "strings"; readonly value: readonly string[] }
-  | { readonly type: "tensor"; readonly value: HostTensor }
-  | { readonly type: "graph"; readonly value: Graph };
+export type AttributeValue = {
+  readonly [T in AttributeType]: { readonly type: T; readonly value: ValueOfType[T] };
+}[AttributeType];
 
 /** Attributes by name. */
 export type Attributes = ReadonlyMap<string, AttributeValue>;
-
-type AttributeType = AttributeValue["type"];
-type ValueOf<T extends AttributeType> = Extract<AttributeValue, { readonly type: T }>["value"];
 
 /** Typed access to a node's attributes, with the specification's defaults beside each name. */
 export class AttributeReader {
@@ -81,14 +87,14 @@ export class AttributeReader {
     for (const name of names) this.#unread.delete(name);
   }
 
-  #take<T extends AttributeType>(name: string, ...types: readonly T[]): ValueOf<T> | undefined {
+  #take<T extends AttributeType>(name: string, ...types: readonly T[]): ValueOfType[T] | undefined {
     this.#unread.delete(name);
     const attribute = this.#attributes.get(name);
     if (attribute === undefined) return undefined;
     if (!(types as readonly AttributeType[]).includes(attribute.type)) {
       throw new ModelError(`Cannot use attribute "${name}": found ${attribute.type}, expected ${types.join(" or ")}`);
     }
-    return attribute.value as ValueOf<T>;
+    return attribute.value as ValueOfType[T];
   }
 }
 

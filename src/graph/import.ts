@@ -9,7 +9,8 @@ import {
   type ValueInfoProto,
 } from "../onnx/proto.ts";
 import { dtypeOf, type ReadExternal, tensorFromProto } from "../onnx/tensor.ts";
-import { type AttributeValue, subgraphsOf } from "./attributes.ts";
+import type { AttributeValue } from "./attributes.ts";
+import { capturedBy } from "./captures.ts";
 import type { Graph, GraphMetadata, Node, ValueInfo } from "./graph.ts";
 
 /** Opsets of the ONNX domain that the operators cover. */
@@ -175,18 +176,4 @@ function sortNodes(nodes: readonly Node[], given: ReadonlySet<string>): Node[] {
     waiting = blocked;
   }
   return sorted;
-}
-
-/** Names that the bodies of a control-flow node read from around it. */
-export function capturedBy(node: Node): string[] {
-  const captured = new Set<string>();
-  for (const value of subgraphsOf(node.attributes)) {
-    const own = new Set([...value.inputs.map((input) => input.name), ...value.initializers.keys()]);
-    for (const inner of value.nodes) inner.outputs.forEach((output) => own.add(output));
-    for (const inner of value.nodes) {
-      for (const name of [...inner.inputs, ...capturedBy(inner)]) if (name !== "" && !own.has(name)) captured.add(name);
-    }
-    for (const output of value.outputs) if (!own.has(output.name)) captured.add(output.name);
-  }
-  return [...captured];
 }

@@ -1,0 +1,102 @@
+/** Buffers, uploads and read-back. */
+import {
+  allocate,
+  type DType,
+  elementCount,
+  formatShape,
+  type HostTensor,
+  storageOf,
+  type TensorData,
+} from "../base/tensor.ts";
+import { DeviceError } from "../base/errors.ts";
+import type { Gpu } from "./device.ts";
+
+/** Bytes written before the queue is told to let go of its staging memory. */
+const UPLOAD_CHUNK = 4 * 1024 * 1024;
+
+/** Usage of buffers that kernels read and write. */
+const STORAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+
+/** Creates a buffer for kernels; throws DeviceError where one binding cannot hold it. */
+export function createStorage(gpu: Gpu, byteLength: number, label: string): GPUBuffer {
+  if (byteLength > gpu.largestBinding) {
+    throw new DeviceError(
+      `Cannot allocate "${label}": ${byteLength} bytes, the adapter binds at most ${gpu.largestBinding}; use a smaller --batch-size`,
+    );
+  }
+  return gpu.device.createBuffer({ label, size: Math.max(4, Math.ceil(byteLength / 4) * 4), usage: STORAGE });
+}
+
+/** Writes words into a buffer in chunks, each released at once: without a submit the queue keeps every staging copy. */
+export function writeWords(gpu: Gpu, buffer: GPUBuffer, words: Uint32Array<ArrayBuffer>, byteOffset = 0): void {
+  const step = UPLOAD_CHUNK / 4;
+  for (let start = 0; start < words.length; start += step) {
+    const count = Math.min(step, words.length - start);
+    gpu.device.queue.writeBuffer(buffer, byteOffset + 4 * start, words, start, count);
+    if (words.length > step) gpu.device.queue.submit([]);
+  }
+}
+
+/** A host tensor as 32-bit words: floats as float32, integers saturated to 32 bits. */
+export function wordsOf(tensor: HostTensor): Uint32Array<ArrayBuffer> {
+  const { dtype, data } = tensor;
+  const storage = storageOf(dtype);
+  if (storage === "f32") return new Uint32Array(Float32Array.from(data).buffer);
+  if (storage === "u32") return Uint32Array.from(data, (value) => Math.min(Math.max(value, 0), 4294967295));
+  const saturated = Int32Array.from(data, (value) => Math.min(Math.max(value, -2147483648), 2147483647));
+  return new Uint32Array(saturated.buffer);
+}
+
+/** Words read back → host values of the given type. */
+export function tensorFromWords(words: ArrayBuffer, dtype: DType, shape: readonly number[]): HostTensor {
+  const length = elementCount(shape);
+  if (words.byteLength < 4 * length) {
+    throw new RangeError(`Cannot read tensor of shape ${formatShape(shape)}: ${words.byteLength} bytes`);
+  }
+  const views = {
+    f32: () => new Float32Array(words, 0, length),
+    i32: () => new Int32Array(words, 0, length),
+    u32: () => new Uint32Array(words, 0, length),
+  };
+  const values = views[storageOf(dtype)]();
+  return { dtype, shape, data: convert(values, dtype) };
+}
+
+function convert(values: Float32Array | Int32Array | Uint32Array, dtype: DType): TensorData {
+  const data = allocate(dtype, values.length);
+  data.set(values);
+  return data;
+}
+
+/** Copies parts of buffers to the host: one mapping for all of them, since each costs milliseconds. */
+export async function readBuffers(
+  gpu: Gpu,
+  parts: readonly { readonly buffer: GPUBuffer; readonly byteLength: number }[],
+): Promise<ArrayBuffer[]> {
+  const total = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  if (total === 0) return parts.map(() => new ArrayBuffer(0));
+  const { device } = gpu;
+  const staging = device.createBuffer({ size: total, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  const encoder = device.createCommandEncoder();
+  let offset = 0;
+  for (const { buffer, byteLength } of parts) {
+    if (byteLength > 0) encoder.copyBufferToBuffer(buffer, 0, staging, offset, byteLength);
+    offset += byteLength;
+  }
+  device.queue.submit([encoder.finish()]);
+  try {
+    await staging.mapAsync(GPUMapMode.READ).catch((cause) => {
+      gpu.check();
+      throw new DeviceError("Cannot read results back from the GPU", { cause });
+    });
+    gpu.check();
+    const mapped = staging.getMappedRange();
+    offset = 0;
+    return parts.map(({ byteLength }) => {
+      offset += byteLength;
+      return mapped.slice(offset - byteLength, offset);
+    });
+  } finally {
+    staging.destroy();
+  }
+}

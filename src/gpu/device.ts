@@ -1,0 +1,90 @@
+/** The adapter and the one device of the process. */
+import { DeviceError } from "../base/errors.ts";
+import { defaultKnob, KNOBS } from "../base/knobs.ts";
+
+/** What a report says about the adapter that computed it. */
+export interface AdapterDescription {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** Whether the adapter is a software rasterizer on the CPU. */
+  readonly isSoftware: boolean;
+}
+
+/** Limits that are raised to what the adapter has, each for a reason. */
+const RAISED_LIMITS = [
+  "maxBufferSize", // large activations in large batches
+  "maxStorageBufferBindingSize", // the same, as one binding
+  "maxStorageBuffersPerShaderStage", // kernels with several inputs plus the epilogue's residual
+] as const;
+
+/** How to get an adapter where there is none. */
+export const NO_ADAPTER = "Cannot find a WebGPU adapter: install the GPU's Vulkan driver, or, for the software " +
+  "adapter on Debian and Ubuntu, run: apt-get install -y --no-install-recommends mesa-vulkan-drivers";
+
+/** A device with its error reporting: WebGPU reports errors nowhere unless asked. */
+export class Gpu {
+  readonly device: GPUDevice;
+  readonly adapter: AdapterDescription;
+  readonly features: readonly string[];
+  readonly adapterLimits: Readonly<Record<string, number>>;
+  #failure: DeviceError | undefined;
+
+  constructor(device: GPUDevice, adapter: GPUAdapter) {
+    this.device = device;
+    const { info } = adapter;
+    this.adapter = {
+      vendor: info.vendor,
+      architecture: info.architecture,
+      description: info.description,
+      isSoftware: info.isFallbackAdapter || /llvmpipe|swiftshader/i.test(info.description),
+    };
+    this.features = [...adapter.features].sort();
+    this.adapterLimits = numericLimits(adapter.limits);
+    device.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      const { error } = event as GPUUncapturedErrorEvent;
+      this.#failure ??= new DeviceError(`Cannot run on "${this.adapter.description}": ${error.message}`);
+    });
+    device.lost.then((lost) => {
+      this.#failure ??= new DeviceError(`Cannot go on: the GPU device was lost (${lost.reason}): ${lost.message}`);
+    });
+  }
+
+  /** Largest tensor that one binding can hold, in bytes. */
+  get largestBinding(): number {
+    return Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
+  }
+
+  /** Throws the first error that the device reported since it was opened. */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  destroy(): void {
+    this.device.destroy();
+  }
+}
+
+/** Opens the adapter, or with `software` the software one; throws DeviceError with what to install where there is none. */
+export async function openGpu(options: { readonly software?: boolean } = {}): Promise<Gpu> {
+  defaultKnob(KNOBS.backend, "vulkan,metal,dx12");
+  defaultKnob(KNOBS.runtimeDirectory, "/tmp");
+  const adapter = await navigator.gpu?.requestAdapter({
+    powerPreference: "high-performance",
+    ...(options.software ? { forceFallbackAdapter: true } : {}),
+  });
+  if (!adapter) throw new DeviceError(NO_ADAPTER);
+  const requiredLimits = Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]]));
+  const requiredFeatures: GPUFeatureName[] = adapter.features.has("timestamp-query") ? ["timestamp-query"] : [];
+  return new Gpu(await adapter.requestDevice({ requiredLimits, requiredFeatures }), adapter);
+}
+
+function numericLimits(limits: GPUSupportedLimits): Record<string, number> {
+  const values: Record<string, number> = {};
+  for (const name in limits) {
+    const value = (limits as unknown as Record<string, unknown>)[name];
+    if (typeof value === "number") values[name] = value;
+  }
+  return values;
+}

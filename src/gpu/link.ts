@@ -1,0 +1,102 @@
+/** Makes a module out of a kernel: constants and aliases before it, library functions after it. */
+import { ACTIVATIONS, type Dispatch } from "../base/dispatch.ts";
+import activation from "../../shaders/lib/activation.wgsl" with { type: "text" };
+import epilogue from "../../shaders/lib/epilogue.wgsl" with { type: "text" };
+import fakeQuant from "../../shaders/lib/fake_quant.wgsl" with { type: "text" };
+import index from "../../shaders/lib/index.wgsl" with { type: "text" };
+import integers from "../../shaders/lib/integers.wgsl" with { type: "text" };
+import numerics from "../../shaders/lib/numerics.wgsl" with { type: "text" };
+import special from "../../shaders/lib/special.wgsl" with { type: "text" };
+
+/** Library files, each linked when one of its functions is called. */
+const LIBRARY: readonly string[] = [index, integers, numerics, special, fakeQuant, activation];
+
+/** What the planner fused into a kernel's stores. */
+export interface EpilogueFlags {
+  readonly activation0: keyof typeof ACTIVATIONS;
+  readonly fakeQuant0: boolean;
+  readonly residual: boolean;
+  readonly activation1: keyof typeof ACTIVATIONS;
+  readonly fakeQuant1: boolean;
+}
+
+/** The epilogue that stores what the kernel computed. */
+export const PLAIN_EPILOGUE: EpilogueFlags = {
+  activation0: "none",
+  fakeQuant0: false,
+  residual: false,
+  activation1: "none",
+  fakeQuant1: false,
+};
+
+/** Stands in for the epilogue in kernels whose results are integers. */
+const INTEGER_FINISH = "fn finish(value: R, index: u32) -> R { return value; }\n";
+
+/** A declaration `@group(g) @binding(b) var<…>` of a linked module. */
+export interface Binding {
+  readonly group: number;
+  readonly binding: number;
+  readonly type: GPUBufferBindingType;
+}
+
+/** Whether the dispatch's stores pass through the epilogue, so that the planner may fuse into it. */
+export function hasEpilogue(dispatch: Dispatch): boolean {
+  return dispatch.shader.epilogue === true && (dispatch.aliases?.["R"] ?? "f32") === "f32";
+}
+
+/** The complete WGSL text of a dispatch. */
+export function linkShader(dispatch: Dispatch, flags: EpilogueFlags = PLAIN_EPILOGUE): string {
+  const { shader } = dispatch;
+  const constants: Record<string, number | boolean> = { ...dispatch.constants };
+  let own = `${shader.code}\n${dispatch.functions ?? ""}\n`;
+  if (hasEpilogue(dispatch)) {
+    own += epilogue;
+    constants["ACTIVATION_0"] = ACTIVATIONS[flags.activation0];
+    constants["FAKE_QUANT_0"] = flags.fakeQuant0;
+    constants["RESIDUAL"] = flags.residual;
+    constants["ACTIVATION_1"] = ACTIVATIONS[flags.activation1];
+    constants["FAKE_QUANT_1"] = flags.fakeQuant1;
+  } else if (shader.epilogue) {
+    own += INTEGER_FINISH;
+  }
+  const head = [
+    ...Object.entries(constants).map(([name, value]) => `const ${name} = ${value};`),
+    ...Object.entries(dispatch.aliases ?? {}).map(([name, type]) => `alias ${name} = ${type};`),
+  ].join("\n");
+  return `${head}\n${own}${librariesFor(own)}`;
+}
+
+/** Library files whose functions the text calls, and those that they call in turn. */
+function librariesFor(text: string): string {
+  const linked = new Set<string>();
+  let pending = text;
+  for (;;) {
+    const more = LIBRARY.filter((library) =>
+      !linked.has(library) && functionsOf(library).some((name) => calls(pending, name))
+    );
+    if (more.length === 0) return [...linked].join("");
+    more.forEach((library) => linked.add(library));
+    pending = more.join("");
+  }
+}
+
+function functionsOf(text: string): string[] {
+  return [...text.matchAll(/^fn (\w+)/gm)].map((match) => match[1]!);
+}
+
+function calls(text: string, name: string): boolean {
+  return new RegExp(`\\b${name}\\(`).test(text);
+}
+
+/** The bindings that a module declares, in order of group and binding. */
+export function bindingsOf(code: string): Binding[] {
+  const types: Record<string, GPUBufferBindingType> = {
+    "uniform": "uniform",
+    "storage, read": "read-only-storage",
+    "storage": "read-only-storage",
+    "storage, read_write": "storage",
+  };
+  return [...code.matchAll(/@group\((\d+)\)\s*@binding\((\d+)\)\s*var<([^>]+)>/g)]
+    .map((match) => ({ group: Number(match[1]), binding: Number(match[2]), type: types[match[3]!.trim()]! }))
+    .sort((a, b) => a.group - b.group || a.binding - b.binding);
+}

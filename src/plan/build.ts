@@ -1,0 +1,154 @@
+/** Typed graph + quantizers → Plan: drafts steps, moves those over constants aside, assigns buffers. */
+import { knownTensor } from "../base/tensor.ts";
+import type { Quantizer } from "../graph/quantizer.ts";
+import type { TypedGraph } from "../ops/infer.ts";
+import { type DraftStep, quantizedCopy, type ValueRef } from "./draft.ts";
+import { type Draft, draftSteps, writesOf } from "./fuse.ts";
+import { assignSlots } from "./memory.ts";
+import type { Operand, Plan, PlanConstant, Step } from "./plan.ts";
+
+/** Builds the plan of a typed graph. With quantizers, every quantized layer gets both of its variants. */
+export function buildPlan(typed: TypedGraph, quantizers: readonly Quantizer[] = []): Plan {
+  const draft = draftSteps(typed, quantizers);
+  const { prepare, steps, derived } = hoistConstants(draft, typed, quantizers);
+  const constants = new ConstantTable(typed, quantizers, draft, derived);
+  const slots = assignSlots(typed, draft, steps, (value) => constants.has(value));
+  const operandOf = (ref: ValueRef): Operand => {
+    const root = draft.aliases.get(ref.value) ?? ref.value;
+    if (constants.has(root)) return { kind: "constant", constant: constants.indexOf(root) };
+    if (ref.quantizer === undefined) return { kind: "slot", slot: slots.slotOf(root) };
+    return {
+      kind: "choice",
+      quantizer: ref.quantizer,
+      float: slots.slotOf(root),
+      int8: slots.slotOf(quantizedCopy(ref.value, ref.quantizer)),
+    };
+  };
+  const finish = (step: DraftStep): Step => ({
+    nodes: step.nodes,
+    dispatch: step.dispatch,
+    operands: step.operands.map(operandOf),
+    epilogue: {
+      activation0: step.activation0,
+      quantizer0: step.quantizer0,
+      residual: step.residual && operandOf(step.residual),
+      activation1: step.activation1,
+      quantizer1: step.quantizer1,
+    },
+    onlyFor: step.onlyFor,
+  });
+  const finishedPrepare = prepare.map(finish);
+  const finishedSteps = steps.map(finish);
+  return {
+    inputs: typed.graph.inputs.map(({ name }) => ({ name, type: typed.types.get(name)!, slot: slots.slotOf(name) })),
+    outputs: typed.graph.outputs.map(({ name }) => {
+      const type = typed.types.get(name)!;
+      return { name, type, slot: type.value ? undefined : slots.slotOf(draft.aliases.get(name) ?? name) };
+    }),
+    slots: slots.byteLengths,
+    constants: constants.finish(finishedSteps),
+    prepare: finishedPrepare,
+    steps: finishedSteps,
+    liveBytes: slots.liveBytes,
+  };
+}
+
+interface Hoisted {
+  readonly prepare: DraftStep[];
+  readonly steps: DraftStep[];
+  /** Values computed by `prepare`, with the quantizer that their contents depend on. */
+  readonly derived: ReadonlyMap<string, number | undefined>;
+}
+
+/** Splits off the steps that read constants alone (weight packing), as long as one quantizer at most decides them. */
+function hoistConstants(draft: Draft, typed: TypedGraph, quantizers: readonly Quantizer[]): Hoisted {
+  const prepare: DraftStep[] = [];
+  const steps: DraftStep[] = [];
+  const derived = new Map<string, number | undefined>();
+  const quantizerOf = weightQuantizers(quantizers);
+  const writers = new Map<string, number>();
+  for (const step of draft.steps) {
+    writesOf(step).forEach((writes, place) => {
+      if (!writes) return;
+      const { value } = step.operands[place]!;
+      writers.set(value, (writers.get(value) ?? 0) + 1);
+    });
+  }
+  const outputs = new Set(typed.graph.outputs.map((output) => output.name));
+  for (const step of draft.steps) {
+    const writes = writesOf(step);
+    const reads = step.operands.filter((_, place) => !writes[place]).map((ref) =>
+      draft.aliases.get(ref.value) ?? ref.value
+    );
+    const written = step.operands.filter((_, place) => writes[place]).map((ref) => ref.value);
+    const isConstant = reads.length > 0 && !step.residual && step.quantizer0 === undefined &&
+      reads.every((value) => typed.types.get(value)?.value || derived.has(value)) &&
+      written.every((value) => writers.get(value) === 1 && !outputs.has(value));
+    const deciding = new Set(
+      reads.map((value) => derived.has(value) ? derived.get(value) : quantizerOf.get(value)).filter((id) =>
+        id !== undefined
+      ),
+    );
+    if (isConstant && deciding.size <= 1) {
+      prepare.push(step);
+      for (const value of written) derived.set(value, [...deciding][0]);
+    } else {
+      steps.push(step);
+    }
+  }
+  return { prepare, steps, derived };
+}
+
+function weightQuantizers(quantizers: readonly Quantizer[]): Map<string, number> {
+  return new Map(quantizers.filter(({ kind }) => kind !== "activation").map(({ value, id }) => [value, id]));
+}
+
+/** Constants in order of first use. */
+class ConstantTable {
+  readonly #typed: TypedGraph;
+  readonly #quantizerOf: ReadonlyMap<string, number>;
+  readonly #draft: Draft;
+  readonly #derived: ReadonlyMap<string, number | undefined>;
+  readonly #indices = new Map<string, number>();
+
+  constructor(
+    typed: TypedGraph,
+    quantizers: readonly Quantizer[],
+    draft: Draft,
+    derived: ReadonlyMap<string, number | undefined>,
+  ) {
+    this.#typed = typed;
+    this.#quantizerOf = weightQuantizers(quantizers);
+    this.#draft = draft;
+    this.#derived = derived;
+  }
+
+  has(value: string): boolean {
+    return this.#derived.has(value) || this.#typed.types.get(value)?.value !== undefined;
+  }
+
+  indexOf(value: string): number {
+    let index = this.#indices.get(value);
+    if (index === undefined) this.#indices.set(value, index = this.#indices.size);
+    return index;
+  }
+
+  finish(steps: readonly Step[]): PlanConstant[] {
+    const resident = new Set(
+      steps.flatMap((step) => [...step.operands, step.epilogue.residual])
+        .flatMap((operand) => operand?.kind === "constant" ? [operand.constant] : []),
+    );
+    return [...this.#indices].map(([name, index]) => {
+      const type = this.#typed.types.get(name);
+      const value = this.#derived.has(name) ? undefined : knownTensor(type!);
+      return {
+        name,
+        dtype: type?.dtype ?? "float32",
+        shape: type?.shape ?? [this.#draft.temporaries.get(name)!],
+        value,
+        quantizer: this.#derived.has(name) ? this.#derived.get(name) : this.#quantizerOf.get(name),
+        isResident: resident.has(index),
+      };
+    });
+  }
+}

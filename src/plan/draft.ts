@@ -1,0 +1,30 @@
+/** Steps that still speak of values by name; `build.ts` turns names into buffers. */
+import type { Activation, Dispatch } from "../base/dispatch.ts";
+
+/** A value as an operand reads it: the float one, or whatever its quantizer's state says. */
+export interface ValueRef {
+  readonly value: string;
+  /** Set where the value has a separate quantized copy that this operand reads while the quantizer is on. */
+  readonly quantizer?: number;
+}
+
+/** One step in the making; the epilogue grows as later nodes are fused into it. */
+export interface DraftStep {
+  readonly nodes: string[];
+  readonly dispatch: Dispatch;
+  readonly operands: ValueRef[];
+  activation0: Activation;
+  quantizer0: number | undefined;
+  residual: ValueRef | undefined;
+  activation1: Activation;
+  quantizer1: number | undefined;
+  readonly onlyFor: number | undefined;
+}
+
+/** No activation. */
+export const NONE: Activation = { kind: "none" };
+
+/** Name of the quantized copy of a value. */
+export function quantizedCopy(value: string, quantizer: number): string {
+  return `${value}\0int8_${quantizer}`;
+}

@@ -1,0 +1,251 @@
+/** Lowers nodes to draft steps, fusing activations, residual adds and fake-quant into the stores before them. */
+import { dispatch, linearGrid, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import { sameShape } from "../base/shape.ts";
+import { elementCount, isFloat, type TensorType } from "../base/tensor.ts";
+import type { Quantizer } from "../graph/quantizer.ts";
+import { bindingsOf, hasEpilogue } from "../gpu/link.ts";
+import type { TypedGraph } from "../ops/infer.ts";
+import { copyShader } from "../ops/copy.ts";
+import { type ResolvedNode, withNode } from "../ops/resolve.ts";
+import { type DraftStep, NONE, quantizedCopy, type ValueRef } from "./draft.ts";
+
+/** Draft steps, the values that share memory with others, and the element counts of temporaries. */
+export interface Draft {
+  readonly steps: readonly DraftStep[];
+  /** Value → the value whose memory it is. */
+  readonly aliases: ReadonlyMap<string, string>;
+  readonly temporaries: ReadonlyMap<string, number>;
+}
+
+/** Lowers all nodes that some output needs at run time. */
+export function draftSteps(typed: TypedGraph, quantizers: readonly Quantizer[]): Draft {
+  return new Drafter(typed, quantizers).draft();
+}
+
+class Drafter {
+  readonly #typed: TypedGraph;
+  readonly #quantizers = new Map<string, Quantizer>();
+  readonly #executed: readonly ResolvedNode[];
+  readonly #readers = new Map<string, { node: string; input: number }[]>();
+  readonly #outputs: ReadonlySet<string>;
+  readonly #steps: DraftStep[] = [];
+  /** The step whose store makes a value, while later nodes may still be fused into that store. */
+  readonly #producers = new Map<string, number>();
+  /** Step after which each value is complete; absent for inputs and constants. */
+  readonly #readyAfter = new Map<string, number>();
+  readonly #separate = new Set<number>();
+  readonly #aliases = new Map<string, string>();
+  readonly #temporaries = new Map<string, number>();
+
+  constructor(typed: TypedGraph, quantizers: readonly Quantizer[]) {
+    this.#typed = typed;
+    this.#outputs = new Set(typed.graph.outputs.map((output) => output.name));
+    for (const quantizer of quantizers) {
+      if (quantizer.kind === "activation") this.#quantizers.set(quantizer.value, quantizer);
+    }
+    this.#executed = executedNodes(typed);
+    for (const { node } of this.#executed) {
+      node.inputs.forEach((name, input) => {
+        if (name === "" || typed.types.get(name)?.value) return;
+        this.#readers.set(name, [...this.#readers.get(name) ?? [], { node: node.name, input }]);
+      });
+    }
+  }
+
+  draft(): Draft {
+    for (const input of this.#typed.graph.inputs) this.#quantize(input.name);
+    for (const resolved of this.#executed) {
+      if (!this.#fuseActivation(resolved) && !this.#fuseAdd(resolved)) this.#lower(resolved);
+      for (const output of resolved.node.outputs) if (output !== "") this.#quantize(output);
+    }
+    return { steps: this.#steps, aliases: this.#aliases, temporaries: this.#temporaries };
+  }
+
+  #type(name: string): TensorType {
+    return this.#typed.types.get(name)!;
+  }
+
+  #ref(node: string, input: number, value: string): ValueRef {
+    const quantizer = this.#quantizers.get(value);
+    const reads = quantizer?.consumers.some((consumer) => consumer.node === node && consumer.input === input);
+    return reads && this.#separate.has(quantizer!.id) ? { value, quantizer: quantizer!.id } : { value };
+  }
+
+  /** The step that stores a value only `node` reads, or undefined where nothing may be fused into it. */
+  #soleProducer(value: string): number | undefined {
+    const isShared = this.#readers.get(value)?.length !== 1 || this.#outputs.has(value);
+    const quantizer = this.#quantizers.get(value);
+    return isShared || (quantizer && this.#separate.has(quantizer.id)) ? undefined : this.#producers.get(value);
+  }
+
+  #fuseActivation({ node, operator, attributes }: ResolvedNode): boolean {
+    const [input] = node.inputs;
+    const types = node.inputs.map((name) => name === "" ? undefined : this.#type(name));
+    const activation = operator.asActivation?.(types, attributes);
+    const place = this.#soleProducer(input!);
+    if (!activation || place === undefined || this.#quantizers.has(input!)) return false;
+    const step = this.#steps[place]!;
+    if (step.residual) {
+      if (step.activation1.kind !== "none") return false;
+      step.activation1 = activation;
+    } else {
+      if (step.activation0.kind !== "none") return false;
+      step.activation0 = activation;
+    }
+    this.#takeOver(step, place, node.name, node.outputs[0]!);
+    return true;
+  }
+
+  #fuseAdd({ node }: ResolvedNode): boolean {
+    if (node.type !== "Add" || node.domain !== "") return false;
+    const output = this.#type(node.outputs[0]!);
+    const fits = node.inputs.every((name) => {
+      const type = this.#type(name);
+      return isFloat(type.dtype) && !type.value && sameShape(type.shape, output.shape);
+    });
+    if (!fits || node.inputs[0] === node.inputs[1]) return false;
+    for (const [own, other] of [[0, 1], [1, 0]] as const) {
+      const place = this.#soleProducer(node.inputs[own]!);
+      if (place === undefined) continue;
+      const step = this.#steps[place]!;
+      const otherReady = this.#readyAfter.get(this.#root(node.inputs[other]!)) ?? -1;
+      if (step.residual || otherReady >= place) continue;
+      step.residual = this.#ref(node.name, other, node.inputs[other]!);
+      this.#takeOver(step, place, node.name, node.outputs[0]!);
+      return true;
+    }
+    return false;
+  }
+
+  /** Lets an earlier step produce the value of a node that was fused into it. */
+  #takeOver(step: DraftStep, place: number, node: string, value: string): void {
+    step.nodes.push(node);
+    step.operands[step.operands.findIndex((_, binding) => this.#isStore(step, binding))] = { value };
+    this.#producers.set(value, place);
+    this.#readyAfter.set(value, place);
+  }
+
+  #isStore(step: DraftStep, binding: number): boolean {
+    return step.dispatch.bindings[binding] === "y0";
+  }
+
+  #lower({ node, operator, attributes }: ResolvedNode): void {
+    const inputs = node.inputs.map((name) => name === "" ? undefined : this.#type(name));
+    const outputs = node.outputs.map((name) => this.#type(name));
+    const lowering = withNode("plan computation", node, () => operator.lower(inputs, outputs, attributes));
+    if (lowering.aliasOf !== undefined) {
+      this.#share(node.name, node.outputs[0]!, { input: lowering.aliasOf, value: node.inputs[lowering.aliasOf]! });
+      return;
+    }
+    const temporary = (slot: string) => `${node.name}\0${slot}`;
+    lowering.temporaries?.forEach((count, number) => this.#temporaries.set(temporary(`t${number}`), count));
+    for (const one of lowering.dispatches) {
+      if (one.workgroups.some((extent) => extent === 0)) continue;
+      const operands = one.bindings.map((slot): ValueRef => {
+        const number = Number(slot.slice(1));
+        if (slot[0] === "x") return this.#ref(node.name, number, node.inputs[number]!);
+        return { value: slot[0] === "y" ? node.outputs[number] || temporary(slot) : temporary(slot) };
+      });
+      this.#add(one, operands, [node.name]);
+    }
+    node.outputs.forEach((name, number) => {
+      if (name === "") this.#temporaries.set(temporary(`y${number}`), elementCount(outputs[number]?.shape ?? []));
+      else this.#readyAfter.set(name, this.#steps.length - 1);
+    });
+    this.#offerStore(node.outputs);
+  }
+
+  /** The last step may take more work into its store where that is the only store of the node's only output. */
+  #offerStore(outputs: readonly string[]): void {
+    const place = this.#steps.length - 1;
+    const step = this.#steps[place];
+    if (!step || outputs.length !== 1 || !hasEpilogue(step.dispatch)) return;
+    const stores = this.#steps.filter((one) => one.operands.some(({ value }) => value === outputs[0]));
+    if (stores.length === 1 && stores[0] === step) this.#producers.set(outputs[0]!, place);
+  }
+
+  #add(one: DraftStep["dispatch"], operands: ValueRef[], nodes: string[], onlyFor?: number): DraftStep {
+    const step: DraftStep = {
+      nodes,
+      dispatch: one,
+      operands,
+      activation0: NONE,
+      quantizer0: undefined,
+      residual: undefined,
+      activation1: NONE,
+      quantizer1: undefined,
+      onlyFor,
+    };
+    this.#steps.push(step);
+    return step;
+  }
+
+  /** Puts a value's quantizer into the store that makes it, or makes a quantized copy where somebody reads it unquantized. */
+  #quantize(value: string): void {
+    const quantizer = this.#quantizers.get(value);
+    const type = this.#type(value);
+    if (!quantizer || type.value || elementCount(type.shape) === 0) return;
+    const readers = this.#readers.get(value) ?? [];
+    const allQuantized = !this.#outputs.has(value) &&
+      readers.every((reader) =>
+        quantizer.consumers.some((consumer) => consumer.node === reader.node && consumer.input === reader.input)
+      );
+    const place = this.#producers.get(value);
+    if (allQuantized && place !== undefined) {
+      const step = this.#steps[place]!;
+      if (step.residual) step.quantizer1 = quantizer.id;
+      else step.quantizer0 = quantizer.id;
+      return;
+    }
+    this.#separate.add(quantizer.id);
+    const target = quantizedCopy(value, quantizer.id);
+    this.#temporaries.set(target, elementCount(type.shape));
+    this.#copy({ value }, target, quantizer.name, quantizer.id).quantizer0 = quantizer.id;
+    this.#readyAfter.set(this.#root(value), this.#steps.length - 1);
+  }
+
+  /** Lets a value be another under a new name; a copy is needed where a quantizer decides what that other is. */
+  #share(node: string, output: string, source: { readonly input: number; readonly value: string }): void {
+    const ref = this.#ref(node, source.input, source.value);
+    if (ref.quantizer === undefined) {
+      this.#aliases.set(output, this.#root(source.value));
+      return;
+    }
+    this.#copy(ref, output, node);
+    this.#readyAfter.set(output, this.#steps.length - 1);
+    this.#producers.set(output, this.#steps.length - 1);
+  }
+
+  #copy(source: ValueRef, target: string, name: string, onlyFor?: number): DraftStep {
+    const length = elementCount(this.#type(source.value).shape);
+    const copy = dispatch(copyShader, {
+      bindings: ["x0", "y0"],
+      constants: { WORKGROUP_SIZE },
+      uniforms: { length },
+      workgroups: linearGrid(length, WORKGROUP_SIZE),
+    });
+    return this.#add(copy, [source, { value: target }], [name], onlyFor);
+  }
+
+  #root(value: string): string {
+    return this.#aliases.get(value) ?? value;
+  }
+}
+
+/** Nodes whose results somebody needs at run time, in order: neither known beforehand nor read only by what is. */
+function executedNodes({ graph, nodes, types }: TypedGraph): ResolvedNode[] {
+  const needed = new Set(graph.outputs.map((output) => output.name).filter((name) => !types.get(name)?.value));
+  const executed: ResolvedNode[] = [];
+  for (const resolved of nodes.toReversed()) {
+    if (!resolved.node.outputs.some((output) => needed.has(output) && !types.get(output)?.value)) continue;
+    executed.push(resolved);
+    for (const input of resolved.node.inputs) if (input !== "" && !types.get(input)?.value) needed.add(input);
+  }
+  return executed.reverse();
+}
+
+/** Whether a binding of a kernel is written. */
+export function writesOf(step: DraftStep): boolean[] {
+  const declared = bindingsOf(step.dispatch.shader.code).filter((binding) => binding.group === 0);
+  return step.operands.map((_, place) => declared.find((one) => one.binding === place)?.type === "storage");
+}

@@ -1,0 +1,96 @@
+/**
+ * A network as the GPU runs it: dispatches in order over numbered buffers. Plain data, the same for every precision.
+ *
+ * Precision is not in the plan. Where it matters the plan names a quantizer; at encode time its state (float, or an
+ * int8 candidate) picks a pipeline, a weight buffer or the quantized copy of a value.
+ */
+import type { Activation, Dispatch } from "../base/dispatch.ts";
+import type { DType, HostTensor, TensorType } from "../base/tensor.ts";
+
+/** What a binding is. */
+export type Operand =
+  | { readonly kind: "slot"; readonly slot: number }
+  /** A constant of the plan; its contents follow the state of its quantizer, where it has one. */
+  | { readonly kind: "constant"; readonly constant: number }
+  /** A value with a separate quantized copy: `int8` while the quantizer is on, else `float`. */
+  | { readonly kind: "choice"; readonly quantizer: number; readonly float: number; readonly int8: number };
+
+/** What a kernel does as it stores, in this order. */
+export interface Epilogue {
+  readonly activation0: Activation;
+  readonly quantizer0: number | undefined;
+  readonly residual: Operand | undefined;
+  readonly activation1: Activation;
+  readonly quantizer1: number | undefined;
+}
+
+/** One dispatch. */
+export interface Step {
+  /** Nodes computed here: the one that the kernel comes from, then those fused into its stores. */
+  readonly nodes: readonly string[];
+  readonly dispatch: Dispatch;
+  readonly operands: readonly Operand[];
+  readonly epilogue: Epilogue;
+  /** The step makes the quantized copy of a value and runs only while this quantizer is on. */
+  readonly onlyFor: number | undefined;
+}
+
+/** Data that no input changes. */
+export interface PlanConstant {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** Contents; undefined where a step of `prepare` computes them. */
+  readonly value: HostTensor | undefined;
+  /** The weight or bias quantizer that decides the contents. */
+  readonly quantizer: number | undefined;
+  /** Whether `steps` read it; others are needed for `prepare` alone. */
+  readonly isResident: boolean;
+}
+
+/** An input of the network. */
+export interface PlanInput {
+  readonly name: string;
+  readonly type: TensorType;
+  readonly slot: number;
+}
+
+/** An output of the network: computed into a slot, or known beforehand. */
+export interface PlanOutput {
+  readonly name: string;
+  readonly type: TensorType;
+  readonly slot: number | undefined;
+}
+
+/** Everything needed to run a network for one set of input shapes. */
+export interface Plan {
+  readonly inputs: readonly PlanInput[];
+  readonly outputs: readonly PlanOutput[];
+  /** Byte length of each buffer. */
+  readonly slots: readonly number[];
+  readonly constants: readonly PlanConstant[];
+  /** Steps over constants alone, run once for each state of their quantizer. */
+  readonly prepare: readonly Step[];
+  readonly steps: readonly Step[];
+  /** Bytes of the largest set of values alive at once: what no reuse of buffers can go below. */
+  readonly liveBytes: number;
+}
+
+/** Bytes of a tensor in GPU memory: one word per element, and never an empty buffer. */
+export function byteLengthOf(type: Pick<TensorType, "shape">): number {
+  return 4 * Math.max(1, type.shape.reduce((product, extent) => product * extent, 1));
+}
+
+/** Quantizers whose state changes what a step does. */
+export function quantizersOf(step: Step, constants: readonly PlanConstant[]): number[] {
+  const ids = new Set<number>();
+  const add = (id: number | undefined) => id !== undefined && ids.add(id);
+  for (const operand of [...step.operands, ...(step.epilogue.residual ? [step.epilogue.residual] : [])]) {
+    if (operand.kind === "choice") add(operand.quantizer);
+    if (operand.kind === "constant") add(constants[operand.constant]!.quantizer);
+  }
+  add(step.epilogue.quantizer0);
+  add(step.epilogue.quantizer1);
+  add(step.onlyFor);
+  return [...ids];
+}

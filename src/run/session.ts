@@ -1,0 +1,180 @@
+/** A plan on a device: everything uploaded and compiled once, then run as often as wanted in any precision. */
+import { type Assignment, FLOAT } from "../base/precision.ts";
+import { type HostTensor, knownTensor } from "../base/tensor.ts";
+import type { QuantizerLayout, QuantizerParameters } from "../graph/quantizer.ts";
+import { createStorage, readBuffers, tensorFromWords, wordsOf, writeWords } from "../gpu/buffers.ts";
+import type { Gpu } from "../gpu/device.ts";
+import type { PipelineCache } from "../gpu/pipelines.ts";
+import { byteLengthOf, type Operand, type Plan, quantizersOf, type Step } from "../plan/plan.ts";
+import { CompiledStep, type StateOf } from "./compiled_step.ts";
+import { ConstantStore } from "./constant_store.ts";
+import { QuantizerTable } from "./quantizer_table.ts";
+
+/** The contents that a candidate gives to one quantizer: parameters for activations, contents for weights and biases. */
+export type CandidateData = { readonly parameters: QuantizerParameters } | { readonly tensor: HostTensor };
+
+/** Runs one plan. Dispose it to free its buffers. */
+export class Session {
+  readonly plan: Plan;
+  readonly #gpu: Gpu;
+  readonly #layout: QuantizerLayout | undefined;
+  readonly #slots: readonly GPUBuffer[];
+  readonly #uniforms: GPUBuffer;
+  readonly #constants: ConstantStore;
+  readonly #table: QuantizerTable;
+  readonly #steps: readonly CompiledStep[];
+
+  private constructor(parts: {
+    gpu: Gpu;
+    plan: Plan;
+    layout: QuantizerLayout | undefined;
+    slots: GPUBuffer[];
+    uniforms: GPUBuffer;
+    constants: ConstantStore;
+    table: QuantizerTable;
+    steps: CompiledStep[];
+  }) {
+    this.plan = parts.plan;
+    this.#gpu = parts.gpu;
+    this.#layout = parts.layout;
+    this.#slots = parts.slots;
+    this.#uniforms = parts.uniforms;
+    this.#constants = parts.constants;
+    this.#table = parts.table;
+    this.#steps = parts.steps;
+  }
+
+  /** Uploads the plan's constants and compiles all its pipelines, those of both variants of every quantized layer. */
+  static async create(gpu: Gpu, pipelines: PipelineCache, plan: Plan, layout?: QuantizerLayout): Promise<Session> {
+    const slots = plan.slots.map((byteLength, index) => createStorage(gpu, byteLength, `slot ${index}`));
+    const table = new QuantizerTable(gpu, layout?.quantizers.length ?? 0);
+    const constants = new ConstantStore(gpu, plan.constants);
+    const uniforms = CompiledStep.uniformBuffer(gpu, [...plan.prepare, ...plan.steps]);
+    const bind = (operand: Operand, state: StateOf): GPUBuffer => {
+      switch (operand.kind) {
+        case "slot":
+          return slots[operand.slot]!;
+        case "choice":
+          return slots[state(operand.quantizer) === FLOAT ? operand.float : operand.int8]!;
+        case "constant": {
+          const { quantizer } = plan.constants[operand.constant]!;
+          return constants.get(operand.constant, quantizer === undefined ? FLOAT : state(quantizer));
+        }
+      }
+    };
+    let uniformOffset = 0;
+    const compile = async (step: Step) => {
+      const compiled = await CompiledStep.create({
+        gpu,
+        pipelines,
+        step,
+        quantizers: quantizersOf(step, plan.constants),
+        uniforms: { buffer: uniforms, offset: uniformOffset },
+        bind,
+        table,
+      });
+      uniformOffset += compiled.uniformStride;
+      return compiled;
+    };
+    const prepare: CompiledStep[] = [];
+    for (const step of plan.prepare) prepare.push(await compile(step));
+    const steps: CompiledStep[] = [];
+    for (const step of plan.steps) steps.push(await compile(step));
+    constants.setPrepare(prepare, plan.prepare);
+    constants.prepare(FLOAT, () => true);
+    gpu.check();
+    return new Session({ gpu, plan, layout, slots, uniforms, constants, table, steps });
+  }
+
+  /** Number of uploads of quantizer data since the session was created; toggling precision causes none. */
+  get uploads(): number {
+    return this.#table.uploads + this.#constants.uploads;
+  }
+
+  /** Gives quantizers the data of a candidate, so that assignments may choose it. */
+  setCandidate(candidate: number, data: ReadonlyMap<number, CandidateData>): void {
+    const changed = new Set<number>();
+    for (const [quantizer, content] of data) {
+      if ("parameters" in content) {
+        this.#table.set(quantizer, candidate, content.parameters);
+      } else {
+        this.#constants.set(quantizer, candidate, content.tensor);
+        changed.add(quantizer);
+      }
+    }
+    this.#constants.prepare(candidate, (quantizer) => quantizer !== undefined && changed.has(quantizer));
+  }
+
+  /** Uploads one input of the next run. */
+  writeInput(name: string, tensor: HostTensor): void {
+    writeWords(this.#gpu, this.inputBuffer(name), wordsOf(tensor));
+  }
+
+  /** The buffer that an input is read from. */
+  inputBuffer(name: string): GPUBuffer {
+    const input = this.plan.inputs.find((one) => one.name === name);
+    if (!input) throw new RangeError(`Cannot find input "${name}": the network has ${this.#inputNames()}`);
+    return this.#slots[input.slot]!;
+  }
+
+  /** The buffer of an output, or undefined where the output is known without running. */
+  outputBuffer(name: string): GPUBuffer | undefined {
+    const slot = this.plan.outputs.find((output) => output.name === name)?.slot;
+    return slot === undefined ? undefined : this.#slots[slot];
+  }
+
+  /** Buffers whose contents steps from `step` on read and earlier ones made: what a later restart there must restore. */
+  slotBuffer(slot: number): GPUBuffer {
+    return this.#slots[slot]!;
+  }
+
+  /** State of every quantizer under an assignment of the layout's groups; all float where absent. */
+  stateOf(assignment: Assignment | undefined): StateOf {
+    const layout = this.#layout;
+    if (!layout || !assignment) return () => FLOAT;
+    return (quantizer) => assignment[layout.quantizers[quantizer]!.group] ?? FLOAT;
+  }
+
+  /** Encodes steps `from` to `to` in one pass. */
+  encode(encoder: GPUCommandEncoder, assignment?: Assignment, from = 0, to = this.#steps.length): void {
+    if (from >= to) return;
+    const state = this.stateOf(assignment);
+    const pass = encoder.beginComputePass();
+    for (let index = from; index < to; index++) this.#steps[index]!.encode(pass, state);
+    pass.end();
+  }
+
+  /** Encodes and submits the whole plan. */
+  run(assignment?: Assignment): void {
+    const encoder = this.#gpu.device.createCommandEncoder();
+    this.encode(encoder, assignment);
+    this.#gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  /** Reads all outputs of the last run. */
+  async read(): Promise<HostTensor[]> {
+    const { outputs } = this.plan;
+    const computed = outputs.filter((output) => output.slot !== undefined);
+    const words = await readBuffers(
+      this.#gpu,
+      computed.map((output) => ({ buffer: this.#slots[output.slot!]!, byteLength: byteLengthOf(output.type) })),
+    );
+    return outputs.map((output) =>
+      knownTensor(output.type) ??
+        tensorFromWords(words[computed.indexOf(output)]!, output.type.dtype, output.type.shape)
+    );
+  }
+
+  [Symbol.dispose](): void {
+    for (const slot of this.#slots) slot.destroy();
+    this.#uniforms.destroy();
+    this.#constants.destroy();
+    this.#table.destroy();
+    // Without a submit the destroyed buffers' memory is kept.
+    this.#gpu.device.queue.submit([]);
+  }
+
+  #inputNames(): string {
+    return this.plan.inputs.map((input) => `"${input.name}"`).join(", ");
+  }
+}
