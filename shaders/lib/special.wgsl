@@ -81,3 +81,22 @@ fn power(base: f32, exponent: f32) -> f32 {
   let odd = floor(exponent * 0.5) * 2.0 != exponent;
   return select(magnitude, -magnitude, odd);
 }
+
+// Two half-angle steps take the argument below tan(pi / 16), where five terms of the series suffice.
+fn inverse_tangent(x: f32) -> f32 {
+  let a = abs(x);
+  var r = select(a, 1.0 / a, a > 1.0);
+  r = r / (1.0 + sqrt(1.0 + r * r));
+  r = r / (1.0 + sqrt(1.0 + r * r));
+  let s = r * r;
+  let angle = 4.0 * r * (1.0 - s * (1.0 / 3.0 - s * (1.0 / 5.0 - s * (1.0 / 7.0 - s / 9.0))));
+  return sign(x) * select(angle, 1.5707963267948966 - angle, a > 1.0);
+}
+
+fn inverse_sine(x: f32) -> f32 {
+  return 2.0 * inverse_tangent(x / (1.0 + sqrt((1.0 - x) * (1.0 + x))));
+}
+
+fn inverse_cosine(x: f32) -> f32 {
+  return 2.0 * inverse_tangent(sqrt((1.0 - x) / (1.0 + x)));
+}

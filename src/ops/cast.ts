@@ -40,18 +40,19 @@ function lowerCast(x: TensorType, y: TensorType): Lowering {
 
 function castTensor(x: HostTensor, dtype: DType): HostTensor {
   const data = allocate(dtype, elementCount(x.shape));
-  x.data.forEach((value, index) => data[index] = castValue(value, dtype));
+  x.data.forEach((value, index) => data[index] = castValue(value, x.dtype, dtype));
   return { dtype, shape: x.shape, data };
 }
 
-function castValue(value: number, dtype: DType): number {
-  if (dtype === "float16") return Math.f16round(value);
-  if (isFloat(dtype)) return value;
-  if (dtype === "bool") return value === 0 ? 0 : 1;
+/** The value to store: typed arrays wrap integers around by themselves, floats saturate at 32 bits first. */
+function castValue(value: number, from: DType, to: DType): number {
+  if (to === "float16") return Math.f16round(value);
+  if (isFloat(to)) return value;
+  if (to === "bool") return value === 0 ? 0 : 1;
+  if (!isFloat(from)) return value;
+  const [low, high] = storageOf(to) === "u32" ? [0, 4294967295] : [-2147483648, 2147483647];
   const whole = Math.trunc(value);
-  if (dtype === "int64") return whole;
-  if (dtype === "uint64") return Math.max(0, whole);
-  return storageOf(dtype) === "u32" ? Math.min(4294967295, whole) : Math.min(2147483647, Math.max(-2147483648, whole));
+  return to === "int64" ? whole : Math.min(high, Math.max(low, whole));
 }
 
 const typed = (dtype: DType, ...shape: number[]): TensorType => ({ dtype, shape });

@@ -54,7 +54,13 @@ const shift: BinaryRow = {
   takes: (dtype) => dtype.startsWith("uint"),
   quant: NON_QUANTIZABLE,
   caseType: "uint8",
+  caseAttributes: { direction: "LEFT" },
   range: [0, 7],
+  cases: (["uint8", "uint16", "uint32"] as const).map((dtype) => ({
+    name: `${dtype} to the right`,
+    inputs: pair(dtype),
+    attributes: { direction: "RIGHT" },
+  })),
 };
 
 const rows: readonly BinaryRow[] = [
