@@ -3,6 +3,7 @@ import code from "../../shaders/strided_copy.wgsl" with { type: "text" };
 import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { elementCount } from "../base/tensor.ts";
+import { collapseAxes } from "./collapse.ts";
 
 const shader: Shader<
   "WORKGROUP_SIZE" | "RANK",
@@ -37,18 +38,12 @@ export function mergeAxes(
   source: readonly number[],
   destination: readonly number[],
 ): CopyAxis[] {
-  const merged: CopyAxis[] = [];
-  shape.forEach((extent, place) => {
-    if (extent === 1) return;
-    const axis = { extent, source: source[place]!, destination: destination[place]! };
-    const outer = merged.at(-1);
-    if (outer && outer.source === axis.source * extent && outer.destination === axis.destination * extent) {
-      merged[merged.length - 1] = { ...axis, extent: outer.extent * extent };
-    } else {
-      merged.push(axis);
-    }
-  });
-  return merged.length > 0 ? merged : [{ extent: 1, source: 1, destination: 1 }];
+  const { extents, strides } = collapseAxes(shape, [source, destination]);
+  return extents.map((extent, axis) => ({
+    extent,
+    source: strides[0]![axis]!,
+    destination: strides[1]![axis]!,
+  }));
 }
 
 /** Copies the elements that `shape` walks from one layout to the other; no dispatch where there are none. */
