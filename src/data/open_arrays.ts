@@ -1,0 +1,81 @@
+/** Datasets whose samples are rows of arrays: .npy, IDX and .npz. */
+import { join } from "node:path";
+import { DatasetError } from "../base/errors.ts";
+import type { HostTensor } from "../base/tensor.ts";
+import { type ArrayRows, inMemory, openArrayFile } from "./array_rows.ts";
+import { assembleDataset } from "./assembled_dataset.ts";
+import type { Dataset, Labels } from "./dataset.ts";
+import type { DatasetConfig } from "./dataset_config.ts";
+import { arrayInput, type InputSource } from "./input_source.ts";
+import { readArrayLabels } from "./label_files.ts";
+import { readNpz, readNpzMember, splitMember } from "./npz.ts";
+import { preprocessedArrayInput } from "./preprocessed_array.ts";
+import { preprocessingOf } from "./preprocessing_of.ts";
+
+/** Opens the arrays that a configuration of format npy, idx or npz names. */
+export async function openArrayDataset(
+  config: DatasetConfig,
+  classes: readonly string[] | undefined,
+): Promise<Dataset> {
+  const opened = await openInputs(config);
+  const sources: InputSource[] = [];
+  try {
+    for (const [name, { rows, what }] of opened) {
+      const { steps, affine } = preprocessingOf(config, name, opened.size);
+      const options = { name, layout: config.layout, affine, what };
+      sources.push(
+        steps.length === 0 ? arrayInput(rows, options) : preprocessedArrayInput(rows, { ...options, steps }),
+      );
+    }
+    const samples = sources[0]?.length ?? 0;
+    const labels = await labelsOf(config, samples, classes);
+    return assembleDataset({ name: config.name, sources, labels, classes });
+  } catch (error) {
+    for (const { rows } of opened.values()) rows.close();
+    throw error;
+  }
+}
+
+type OpenedInputs = ReadonlyMap<string | undefined, { readonly rows: ArrayRows; readonly what: string }>;
+
+async function openInputs({ folder, format, inputs, layout }: DatasetConfig): Promise<OpenedInputs> {
+  if (format === "npz" && typeof inputs === "string" && splitMember(inputs).member === undefined) {
+    return openWholeNpz(join(folder, inputs));
+  }
+  const named: [string | undefined, string][] = typeof inputs === "string" ? [[undefined, inputs]] : [...inputs];
+  const opened = new Map<string | undefined, { rows: ArrayRows; what: string }>();
+  for (const [name, relative] of named) {
+    const path = join(folder, relative);
+    const what = `"${path}"`;
+    if (format === "npz") opened.set(name, { rows: inMemory(await readNpzMember(path), what), what });
+    else if (format === "npy") opened.set(name, { rows: await openArrayFile(path, "npy"), what });
+    else opened.set(name, { rows: withChannelAxis(await openArrayFile(path, "idx"), layout), what });
+  }
+  return opened;
+}
+
+/** Every array is a network input of its name; a single one needs none. */
+async function openWholeNpz(path: string): Promise<OpenedInputs> {
+  const arrays: [string, HostTensor][] = [...await readNpz(path)];
+  if (arrays.length === 0) throw new DatasetError(`Cannot read "${path}": it has no arrays`);
+  return new Map(arrays.map(([name, tensor]) => {
+    const what = `"${path}" (${name})`;
+    return [arrays.length === 1 ? undefined : name, { rows: inMemory(tensor, what), what }];
+  }));
+}
+
+/** MNIST stores [N, H, W]; networks take one channel. */
+function withChannelAxis(rows: ArrayRows, layout: DatasetConfig["layout"]): ArrayRows {
+  const [count = 0, height = 0, width = 0] = rows.shape;
+  if (rows.shape.length !== 3) return rows;
+  const shape = layout === "NCHW" ? [count, 1, height, width] : [count, height, width, 1];
+  return { ...rows, shape };
+}
+
+async function labelsOf(
+  config: DatasetConfig,
+  samples: number,
+  classes: readonly string[] | undefined,
+): Promise<Labels | undefined> {
+  return config.labels === undefined ? undefined : await readArrayLabels(config, config.labels, samples, classes);
+}

@@ -1,0 +1,37 @@
+/** From a path to a dataset. */
+import { join } from "node:path";
+import { DatasetError } from "../base/errors.ts";
+import type { Dataset } from "./dataset.ts";
+import { type DatasetConfig, readDatasetConfig } from "./dataset_config.ts";
+import { guessFile, guessFolder } from "./guess_dataset.ts";
+import { openArrayDataset } from "./open_arrays.ts";
+import { openPictureDataset } from "./open_pictures.ts";
+import { pathKind, readLines } from "./read_file.ts";
+
+/** How much a dataset may take. */
+export interface OpenOptions {
+  /** Bytes of decoded pictures to keep; others are decoded again. The default is 2 GiB. */
+  readonly memoryBudget?: number;
+  /** Threads that decode pictures; 0 decodes in the caller's. The default is one per core up to 4, or 0 for few pictures. */
+  readonly workers?: number;
+}
+
+/**
+ * Opens a folder with a dataset.json, the path of such a file, or without one: class subfolders of pictures, pictures with
+ * labels.csv, x.npy and y.npy, a .npz, or a pair of IDX files.
+ * @throws {DatasetError} saying what is wrong with it
+ */
+export async function openDataset(path: string, options: OpenOptions = {}): Promise<Dataset> {
+  const config = await configOf(path);
+  const classes = config.classes === undefined ? undefined : await readLines(join(config.folder, config.classes));
+  if (config.format !== "images") return openArrayDataset(config, classes);
+  return await openPictureDataset(config, classes, options);
+}
+
+async function configOf(path: string): Promise<DatasetConfig> {
+  const kind = await pathKind(path);
+  if (kind === undefined) throw new DatasetError(`Cannot open dataset "${path}": it does not exist`);
+  if (kind === "file") return path.endsWith(".json") ? await readDatasetConfig(path) : await guessFile(path);
+  const file = join(path, "dataset.json");
+  return await pathKind(file) === "file" ? await readDatasetConfig(file) : await guessFolder(path);
+}
