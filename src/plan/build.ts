@@ -35,6 +35,7 @@ export function buildPlan(typed: TypedGraph, quantizers: readonly Quantizer[] = 
       activation1: step.activation1,
       quantizer1: step.quantizer1,
     },
+    cost: step.cost,
     onlyFor: step.onlyFor,
   });
   const finishedPrepare = prepare.map(finish);

@@ -18,6 +18,7 @@ export interface DraftStep {
   residual: ValueRef | undefined;
   activation1: Activation;
   quantizer1: number | undefined;
+  readonly cost: number;
   readonly onlyFor: number | undefined;
 }
 

@@ -139,6 +139,8 @@ class Drafter {
     }
     const temporary = (slot: string) => `${node.name}\0${slot}`;
     lowering.temporaries?.forEach((count, number) => this.#temporaries.set(temporary(`t${number}`), count));
+    const work = (operator.macs?.(inputs, outputs, attributes) ?? 0) +
+      outputs.reduce((sum, type) => sum + elementCount(type?.shape ?? []), 0);
     for (const one of lowering.dispatches) {
       if (one.workgroups.some((extent) => extent === 0)) continue;
       const operands = one.bindings.map((slot): ValueRef => {
@@ -146,7 +148,7 @@ class Drafter {
         if (slot[0] === "x") return this.#ref(node.name, number, node.inputs[number]!);
         return { value: slot[0] === "y" ? node.outputs[number] || temporary(slot) : temporary(slot) };
       });
-      this.#add(one, operands, [node.name]);
+      this.#add(one, operands, { nodes: [node.name], cost: work / lowering.dispatches.length });
     }
     node.outputs.forEach((name, number) => {
       if (name === "") this.#temporaries.set(temporary(`y${number}`), elementCount(outputs[number]?.shape ?? []));
@@ -164,7 +166,11 @@ class Drafter {
     if (stores.length === 1 && stores[0] === step) this.#producers.set(outputs[0]!, place);
   }
 
-  #add(one: DraftStep["dispatch"], operands: ValueRef[], nodes: string[], onlyFor?: number): DraftStep {
+  #add(
+    one: DraftStep["dispatch"],
+    operands: ValueRef[],
+    { nodes, cost, onlyFor }: { nodes: string[]; cost: number; onlyFor?: number | undefined },
+  ): DraftStep {
     const step: DraftStep = {
       nodes,
       dispatch: one,
@@ -174,6 +180,7 @@ class Drafter {
       residual: undefined,
       activation1: NONE,
       quantizer1: undefined,
+      cost,
       onlyFor,
     };
     this.#steps.push(step);
@@ -224,7 +231,7 @@ class Drafter {
       uniforms: { length },
       workgroups: linearGrid(length, WORKGROUP_SIZE),
     });
-    return this.#add(copy, [source, { value: target }], [name], onlyFor);
+    return this.#add(copy, [source, { value: target }], { nodes: [name], cost: length, onlyFor });
   }
 
   #root(value: string): string {

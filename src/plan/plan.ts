@@ -31,6 +31,8 @@ export interface Step {
   readonly dispatch: Dispatch;
   readonly operands: readonly Operand[];
   readonly epilogue: Epilogue;
+  /** Work of the step in multiply-accumulates, every stored element counting for one. */
+  readonly cost: number;
   /** The step makes the quantized copy of a value and runs only while this quantizer is on. */
   readonly onlyFor: number | undefined;
 }

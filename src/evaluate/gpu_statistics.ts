@@ -1,0 +1,117 @@
+/** Statistics of a network's values over calibration samples, reduced on the GPU in one pass. */
+import type { TensorType } from "../base/tensor.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { Graph, Node } from "../graph/graph.ts";
+import type { Gpu } from "../gpu/device.ts";
+import type { PipelineCache } from "../gpu/pipelines.ts";
+import { channelMean } from "../ops/channel_mean.ts";
+import { inferTypes } from "../ops/infer.ts";
+import { INTERNAL_DOMAIN } from "../ops/normalize_samples.ts";
+import { sampleRange } from "../ops/sample_range.ts";
+import { buildPlan } from "../plan/build.ts";
+import { Session } from "../run/session.ts";
+import { BatchRunner } from "./batch_runner.ts";
+import { type Feed, feedTypes } from "./feed.ts";
+import { SampleStore } from "./sample_store.ts";
+
+/** Extremes of a value in every sample. */
+export interface SampleRanges {
+  readonly min: Float64Array;
+  readonly max: Float64Array;
+  readonly absMax: Float64Array;
+}
+
+/** What statistics are taken from. */
+export interface StatisticsParts {
+  readonly gpu: Gpu;
+  readonly pipelines: PipelineCache;
+  readonly feed: Feed;
+  readonly dataset: Dataset;
+  /** Samples to use. */
+  readonly indices: readonly number[];
+  readonly batch: number;
+  readonly memoryBudget: number;
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Gathers statistics of the float32 network. */
+export class GpuStatistics {
+  readonly #parts: StatisticsParts;
+
+  constructor(parts: StatisticsParts) {
+    this.#parts = parts;
+  }
+
+  /** Smallest, largest and largest absolute value of each value, per sample. */
+  async ranges(values: readonly string[]): Promise<Map<string, SampleRanges>> {
+    const count = this.#parts.indices.length;
+    const ranges = new Map(values.map((value) => [value, {
+      min: new Float64Array(count).fill(Infinity),
+      max: new Float64Array(count).fill(-Infinity),
+      absMax: new Float64Array(count),
+    }]));
+    const nodes = values.map((value) => reduction(sampleRange.type, value, "range"));
+    await this.#run(nodes, (node, position, data) => {
+      const range = ranges.get(values[node]!)!;
+      for (let part = 0; part < data.length; part += 2) {
+        range.min[position] = Math.min(range.min[position]!, data[part]!);
+        range.max[position] = Math.max(range.max[position]!, data[part + 1]!);
+      }
+      range.absMax[position] = Math.max(Math.abs(range.min[position]!), Math.abs(range.max[position]!));
+    });
+    return ranges;
+  }
+
+  /** Mean of every channel of each value over all samples and positions. */
+  async channelMeans(
+    values: readonly { readonly name: string; readonly axis: number }[],
+  ): Promise<Map<string, Float64Array>> {
+    const nodes = values.map(({ name, axis }) => reduction(channelMean.type, name, `mean${axis}`, axis));
+    const sums: Float64Array[] = [];
+    await this.#run(nodes, (node, _position, data) => {
+      const sum = sums[node] ??= new Float64Array(data.length);
+      for (let channel = 0; channel < data.length; channel++) sum[channel]! += data[channel]!;
+    });
+    const count = this.#parts.indices.length;
+    return new Map(values.map(({ name }, node) => [name, sums[node]!.map((sum) => sum / count)]));
+  }
+
+  /** Runs the network with reductions added, handing each reduction's row of each sample to `take`. */
+  async #run(
+    nodes: readonly Node[],
+    take: (node: number, position: number, data: ArrayLike<number>) => void,
+  ): Promise<void> {
+    if (nodes.length === 0) return;
+    const { gpu, pipelines, feed, dataset, indices, batch, memoryBudget, onProgress, signal } = this.#parts;
+    const graph: Graph = {
+      ...feed.graph,
+      outputs: nodes.map((node) => ({ name: node.outputs[0]!, dtype: "float32", shape: undefined })),
+      nodes: [...feed.graph.nodes, ...nodes],
+    };
+    const types: Map<string, TensorType> = feedTypes(feed, batch);
+    using session = await Session.create(gpu, pipelines, buildPlan(inferTypes(graph, types)));
+    using store = new SampleStore(gpu, dataset, feed.inputs, memoryBudget);
+    using runner = new BatchRunner(gpu, session, store, batch);
+    await runner.run(indices, {
+      encode: (encoder, collect) => {
+        session.encode(encoder);
+        collect(0);
+      },
+      take: (_lane, position, outputs) => outputs.forEach((output, node) => take(node, position, output.data)),
+      onProgress: (done) => onProgress?.(done, indices.length),
+      ...(signal ? { signal } : {}),
+    });
+  }
+}
+
+function reduction(type: string, value: string, suffix: string, axis?: number): Node {
+  return {
+    name: `${value}/${suffix}`,
+    type,
+    domain: INTERNAL_DOMAIN,
+    inputs: [value],
+    outputs: [`${value}/${suffix}`],
+    attributes: axis === undefined ? new Map() : new Map([["axis", { type: "int", value: axis }]]),
+  };
+}

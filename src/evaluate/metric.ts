@@ -1,0 +1,102 @@
+/** What a metric is, and the metrics that come with the project. */
+import { DatasetError } from "../base/errors.ts";
+import type { MetricDirection } from "../base/precision.ts";
+import type { HostTensor } from "../base/tensor.ts";
+import type { BoxAnnotation, Dataset } from "../data/dataset.ts";
+
+/** Ground truth of one sample: a class index, a target tensor or mask, a text, or boxes. */
+export type Label = number | HostTensor | string | readonly BoxAnnotation[];
+
+/** One evaluated sample. */
+export interface EvaluatedSample {
+  /** One tensor per network output, without the batch axis. */
+  readonly outputs: readonly HostTensor[];
+  readonly label: Label | undefined;
+  /** Index in the dataset. */
+  readonly index: number;
+}
+
+/** Gathers one evaluation. */
+export interface MetricRun {
+  /** Takes a sample and returns its own value, NaN where the metric has none for a single sample. */
+  add(sample: EvaluatedSample): number;
+  /** The metric over all samples taken so far. */
+  value(): number;
+}
+
+/** A metric: which way it improves, and how it is computed. */
+export interface Metric {
+  readonly name: string;
+  readonly direction: MetricDirection;
+  /** Begins an evaluation over samples of a dataset; throws where the dataset's labels are of no use to it. */
+  start(dataset: Dataset): MetricRun;
+}
+
+/** A metric that is the mean of a value of each sample. */
+export function meanMetric(
+  name: string,
+  direction: MetricDirection,
+  score: (sample: EvaluatedSample) => number,
+): Metric {
+  return {
+    name,
+    direction,
+    start() {
+      let sum = 0;
+      let count = 0;
+      return {
+        add(sample) {
+          const value = score(sample);
+          if (!Number.isNaN(value)) {
+            sum += value;
+            count++;
+          }
+          return value;
+        },
+        value: () => count === 0 ? NaN : sum / count,
+      };
+    },
+  };
+}
+
+/** Share of samples whose class is among the `topK` highest values of the first output; among equals the lower index leads. */
+export function accuracy(topK = 1): Metric {
+  const name = topK === 1 ? "accuracy" : `accuracy@top${topK}`;
+  const metric = meanMetric(name, "higher_better", ({ outputs, label, index }) => {
+    const scores = outputs[0]!.data;
+    if (typeof label !== "number" || label < 0 || label >= scores.length) {
+      throw new DatasetError(
+        `Cannot score sample ${index}: its label is ${label}, expected 0 to ${
+          scores.length - 1
+        } (outputs of the network)`,
+      );
+    }
+    return rankOf(scores, label) < topK ? 1 : 0;
+  });
+  return {
+    ...metric,
+    start(dataset) {
+      if (dataset.labels?.kind !== "classes") {
+        throw new DatasetError(`Cannot compute ${name} on dataset "${dataset.name}": it has no class labels`);
+      }
+      return metric.start(dataset);
+    },
+  };
+}
+
+/** Index of the highest value, the first one among equals. */
+export function argMax(values: ArrayLike<number>): number {
+  let best = 0;
+  for (let index = 1; index < values.length; index++) if (values[index]! > values[best]!) best = index;
+  return best;
+}
+
+function rankOf(scores: ArrayLike<number>, label: number): number {
+  const own = scores[label]!;
+  if (Number.isNaN(own)) return scores.length;
+  let rank = 0;
+  for (let index = 0; index < scores.length; index++) {
+    if (scores[index]! > own || (scores[index] === own && index < label)) rank++;
+  }
+  return rank;
+}
