@@ -1,0 +1,157 @@
+/** Nothing is evaluated twice: a memo in front of the evaluator, with a journal behind it, that counts what was really spent. */
+import type { Assignment, Evaluation, Evaluator, OutputDistance } from "../base/precision.ts";
+
+/** Keeps evaluations beyond the process. What `get` returns must be what was put, bit for bit: decisions hang on it. */
+export interface Journal {
+  get(key: string): Evaluation | undefined;
+  put(key: string, evaluation: Evaluation): Promise<void>;
+}
+
+/** What was spent. Evaluations found in the memo or the journal count only as reused. */
+export interface Spent {
+  /** Assignments evaluated, over any number of samples. */
+  readonly evaluations: number;
+  /** Samples evaluated, summed over the evaluations. */
+  readonly samples: number;
+  /** Evaluations asked for and already known. */
+  readonly reused: number;
+  /** Forward passes of one sample through the whole network. */
+  readonly networkEquivalents: number;
+}
+
+/**
+ * Names an evaluation exactly: equal keys mean equal assignment, samples in order, and kind of result. `prefix` must identify
+ * everything else that the result depends on (model, data, configuration, version of the kernels).
+ */
+export function evaluationKey(
+  prefix: string,
+  assignment: Assignment,
+  indices?: readonly number[],
+  distance?: OutputDistance,
+): string {
+  return [prefix, distance ?? "metrics", assignment.join(","), indices ? rangesOf(indices) : "all"].join("|");
+}
+
+/** An evaluator that answers from memory, then from the journal, then by evaluating. One call at a time. */
+export class Memo {
+  readonly #known = new Map<string, Evaluation>();
+  readonly #start: number;
+  #evaluations = 0;
+  #samples = 0;
+  #reused = 0;
+
+  constructor(readonly evaluator: Evaluator, readonly journal?: Journal, readonly prefix = "") {
+    this.#start = evaluator.networkEquivalents?.() ?? 0;
+  }
+
+  /** What was spent since the memo was made. */
+  get spent(): Spent {
+    return {
+      evaluations: this.#evaluations,
+      samples: this.#samples,
+      reused: this.#reused,
+      networkEquivalents: (this.evaluator.networkEquivalents?.() ?? this.#start + this.#samples) - this.#start,
+    };
+  }
+
+  /** As `Evaluator.evaluate`. */
+  async evaluate(assignment: Assignment, indices?: readonly number[], signal?: AbortSignal): Promise<Evaluation> {
+    const [result] = await this.#answer(
+      [assignment],
+      (one) => evaluationKey(this.prefix, one, indices),
+      indices?.length ?? this.evaluator.sampleCount,
+      async () => [await this.evaluator.evaluate(assignment, indices, signal)],
+      signal,
+    );
+    return result as Evaluation;
+  }
+
+  /** As `Evaluator.evaluateEach`. */
+  evaluateEach(
+    base: Assignment,
+    assignments: readonly Assignment[],
+    indices: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<Evaluation[]> {
+    return this.#answer(
+      assignments,
+      (one) => evaluationKey(this.prefix, one, indices),
+      indices.length,
+      (missing) => this.evaluator.evaluateEach(base, missing, indices, signal),
+      signal,
+    );
+  }
+
+  /** As `Evaluator.distances`; undefined where the evaluator cannot compare outputs. */
+  async distances(
+    distance: OutputDistance,
+    base: Assignment,
+    assignments: readonly Assignment[],
+    indices: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<Float64Array[] | undefined> {
+    const { evaluator } = this;
+    if (!evaluator.distances) return undefined;
+    const results = await this.#answer(
+      assignments,
+      (one) => evaluationKey(this.prefix, one, indices, distance),
+      indices.length,
+      async (missing) => {
+        const found = await evaluator.distances?.(distance, base, missing, indices, signal) ?? [];
+        return found.map((values) => ({ values: {}, perSample: { [distance]: values } }));
+      },
+      signal,
+    );
+    return results.map(({ perSample }) => perSample[distance] ?? new Float64Array());
+  }
+
+  async #answer(
+    assignments: readonly Assignment[],
+    keyOf: (assignment: Assignment) => string,
+    sampleCount: number,
+    evaluate: (missing: readonly Assignment[]) => Promise<Evaluation[]>,
+    signal: AbortSignal | undefined,
+  ): Promise<Evaluation[]> {
+    signal?.throwIfAborted();
+    const keys = assignments.map(keyOf);
+    const missing = new Map<string, Assignment>();
+    for (const [place, key] of keys.entries()) {
+      const found = this.#known.get(key) ?? this.journal?.get(key);
+      if (found) this.#known.set(key, found);
+      else missing.set(key, assignments[place] ?? []);
+    }
+    this.#reused += keys.length - missing.size;
+    if (missing.size > 0) await this.#fill(missing, sampleCount, evaluate);
+    return keys.map((key) => this.#known.get(key) as Evaluation);
+  }
+
+  async #fill(
+    missing: ReadonlyMap<string, Assignment>,
+    sampleCount: number,
+    evaluate: (missing: readonly Assignment[]) => Promise<Evaluation[]>,
+  ): Promise<void> {
+    const results = await evaluate([...missing.values()]);
+    if (results.length !== missing.size) {
+      throw new RangeError(`Cannot use evaluations: ${results.length} came back, expected ${missing.size}`);
+    }
+    for (const [place, key] of [...missing.keys()].entries()) {
+      const result = results[place] as Evaluation;
+      this.#known.set(key, result);
+      await this.journal?.put(key, result);
+    }
+    this.#evaluations += missing.size;
+    this.#samples += missing.size * sampleCount;
+  }
+}
+
+/** Indices as text, runs as `first-last`: exact, so that no two sample sets share a key. */
+function rangesOf(indices: readonly number[]): string {
+  const parts: string[] = [];
+  for (let first = 0; first < indices.length;) {
+    let last = first;
+    while (indices[last + 1] === (indices[last] ?? 0) + 1) last++;
+    parts.push(last === first ? `${indices[first]}` : `${indices[first]}-${indices[last]}`);
+    first = last + 1;
+  }
+  return parts.join(",");
+}

@@ -1,0 +1,80 @@
+/** The reverting loop as OpenVINO POT runs it, decision for decision, weaknesses included (spec: POT's reverting loop). */
+import { dropIn, potWorstTarget, type Target } from "./drop.ts";
+import { revertedCandidate, revertibleGroups, withGroup } from "./problem.ts";
+import { rankedOrder, rankGroups } from "./ranking.ts";
+import { measure, meetsTarget, recordState, type Run, type State } from "./run.ts";
+import type { LoopEnd } from "./search.ts";
+
+/** What the loop remembers between iterations. */
+interface PotLoop {
+  readonly path: State[];
+  current: State;
+  /** The metric that is optimised. */
+  target: Target;
+  /** The drop that the next state is compared with; after a rollback that of the discarded state. */
+  reference: number;
+  /** Groups left to revert, best first. */
+  list: number[];
+  toleratesWorse: boolean;
+}
+
+/** Reverts groups from `start` until the target is met, none is left, or the iterations are used up. Ends with the last state. */
+export async function potLoop(run: Run, start: State): Promise<LoopEnd> {
+  const target = potWorstTarget(run.targets, start.drops);
+  const reference = dropIn(start.drops, target.name);
+  const loop: PotLoop = { path: [start], current: start, target, reference, list: [], toleratesWorse: true };
+  await rankAgain(run, loop);
+  for (let iteration = 0; iteration < run.options.maxIterNum; iteration++) {
+    const index = loop.list.shift();
+    const group = index === undefined ? undefined : run.problem.groups[index];
+    if (index === undefined || !group) return { path: loop.path, reached: false, exhausted: true };
+    const reverted = revertedCandidate(group, run.options.revert);
+    const state = await measure(run, withGroup(loop.current.assignment, index, reverted));
+    if (revertibleGroups(run.problem.groups, state.assignment).length === 0) {
+      recordState(run, "revert", state, true, "nothing_left", index);
+      return { path: [...loop.path, state], reached: false, exhausted: true };
+    }
+    if (meetsTarget(run, state)) {
+      recordState(run, "revert", state, true, "target_met", index);
+      return { path: [...loop.path, state], reached: true, exhausted: false };
+    }
+    await decide(run, loop, start, state, index);
+  }
+  return { path: loop.path, reached: false, exhausted: false };
+}
+
+/** What becomes of a state that misses the target. */
+async function decide(run: Run, loop: PotLoop, start: State, state: State, group: number): Promise<void> {
+  const { target, reference, toleratesWorse } = loop;
+  const drop = dropIn(state.drops, target.name);
+  const isWorse = drop > reference;
+  if (isWorse ? toleratesWorse : drop > target.threshold) {
+    recordState(run, "revert", state, true, isWorse ? "worse_tolerated" : "no_worse", group);
+    accept(loop, state);
+    loop.reference = drop;
+    loop.toleratesWorse = false;
+    return;
+  }
+  const isUndone = isWorse && run.options.usePrevIfDropIncrease;
+  if (!isUndone) accept(loop, state);
+  if (isWorse) loop.reference = drop;
+  if (isUndone) loop.toleratesWorse = true;
+  const isSwitched = drop <= target.threshold;
+  if (isSwitched) {
+    loop.target = potWorstTarget(run.targets, state.drops);
+    loop.reference = dropIn(start.drops, loop.target.name);
+    loop.toleratesWorse = false;
+  }
+  recordState(run, "revert", state, !isUndone, isWorse ? isUndone ? "worse" : "worse_kept" : "metric_switched", group);
+  await rankAgain(run, loop);
+}
+
+function accept(loop: PotLoop, state: State): void {
+  loop.path.push(state);
+  loop.current = state;
+}
+
+async function rankAgain(run: Run, loop: PotLoop): Promise<void> {
+  const ranking = await rankGroups(run, loop.current, loop.target);
+  loop.list = rankedOrder(run, ranking.groups, loop.target.name).map(({ group }) => group);
+}

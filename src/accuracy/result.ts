@@ -1,0 +1,140 @@
+/** What a run gives back, put together from what it measured. */
+import { type Assignment, FLOAT } from "../base/precision.ts";
+import { dropIn, type Drops } from "./drop.ts";
+import type { Spent } from "./memo.ts";
+import { type Noise, pairedNoise } from "./noise.ts";
+import type { AccuracyAwareOptions } from "./options.ts";
+import { candidateLabel, floatMacs, type GroupInfo, isReverted } from "./problem.ts";
+import { type Run, samplesAt, type State } from "./run.ts";
+import { potNetworkEquivalents, type Step } from "./trace.ts";
+
+/** Where one group ended. */
+export interface GroupOutcome {
+  readonly name: string;
+  /** "float", or the label of the int8 candidate in force. */
+  readonly precision: string;
+  readonly isReverted: boolean;
+  /** What the steps kept for this group took off each drop, put-backs subtracted; absent for groups that no step changed. */
+  readonly bought?: Drops;
+}
+
+/** The outcome of a run. A target that was not met is a result, not an error. */
+export interface AccuracyAwareResult {
+  readonly reached: boolean;
+  /** The loop ran out of groups to revert. Under POT's rule this hides success in the last step. */
+  readonly exhausted: boolean;
+  readonly assignment: Assignment;
+  readonly values: Readonly<Record<string, number>>;
+  readonly drops: Drops;
+  /** Share of the multiply-accumulates in float, 0 to 1. */
+  readonly floatMacs: number;
+  /** Metric name → value of the float network, and the drop allowed in the metric's own unit. */
+  readonly baseline: Readonly<Record<string, number>>;
+  readonly thresholds: Readonly<Record<string, number>>;
+  /** Values after full quantization. */
+  readonly quantized: Readonly<Record<string, number>>;
+  /** Names of the groups in float, in the order in which they were reverted. */
+  readonly reverted: readonly string[];
+  readonly groups: readonly GroupOutcome[];
+  readonly trace: readonly Step[];
+  /** What this run spent, and what POT's plain loop spends on the same trace. */
+  readonly cost: Spent & { readonly potNetworkEquivalents: number };
+  readonly noise: readonly Noise[];
+  /** Plain sentences on what the user should know before trusting the result. */
+  readonly warnings: readonly string[];
+  readonly options: AccuracyAwareOptions;
+}
+
+/** Describes `state` as the outcome of `run`. */
+export function describeResult(
+  run: Run,
+  state: State,
+  verdict: { readonly reached: boolean; readonly exhausted: boolean },
+  cost: Spent,
+): AccuracyAwareResult {
+  const { problem: { groups, evaluator }, targets, options } = run;
+  const { steps } = run.trace;
+  const noise = noiseOf(run, state);
+  return {
+    ...verdict,
+    assignment: state.assignment,
+    values: state.values,
+    drops: state.drops,
+    floatMacs: floatMacs(groups, state.assignment),
+    baseline: Object.fromEntries(targets.map(({ name, baseline }) => [name, baseline])),
+    thresholds: Object.fromEntries(targets.map(({ name, threshold }) => [name, threshold])),
+    quantized: run.measured[0]?.values ?? {},
+    reverted: revertedNames(groups, state.assignment, steps),
+    groups: outcomes(run, state),
+    trace: steps,
+    cost: {
+      ...cost,
+      potNetworkEquivalents: potNetworkEquivalents(steps, evaluator.sampleCount, run.compared.length),
+    },
+    noise,
+    warnings: [...run.warnings, ...noiseWarnings(run, noise)],
+    options,
+  };
+}
+
+/** Groups in float: first those that steps reverted, by step, then those that the user holds there. */
+function revertedNames(groups: readonly GroupInfo[], assignment: Assignment, steps: readonly Step[]): string[] {
+  const byStep = steps.flatMap(({ action, group, kept }) =>
+    action === "revert" && kept && group !== undefined ? [group] : []
+  );
+  return [...new Set([...byStep, ...groups.keys()])].flatMap((index) => {
+    const group = groups[index];
+    return group && isReverted(group, assignment[index] ?? FLOAT) ? [group.name] : [];
+  });
+}
+
+function outcomes(run: Run, state: State): GroupOutcome[] {
+  const bought = new Map<number, Drops>();
+  let before: Drops = {};
+  for (const { group, kept, drops, action } of run.trace.steps) {
+    if (!kept || action === "rank" || action === "baseline") continue;
+    if (group !== undefined) bought.set(group, addDrops(bought.get(group), before, drops));
+    before = drops;
+  }
+  return run.problem.groups.map((group, index) => {
+    const candidate = state.assignment[index] ?? FLOAT;
+    const gain = bought.get(index);
+    return {
+      name: group.name,
+      precision: run.labels.get(candidate) ?? candidateLabel(group, candidate),
+      isReverted: isReverted(group, candidate),
+      ...(gain ? { bought: gain } : {}),
+    };
+  });
+}
+
+function addDrops(sum: Drops | undefined, before: Drops, after: Drops): Drops {
+  return Object.fromEntries(
+    Object.keys(after).map((metric) => [metric, (sum?.[metric] ?? 0) + dropIn(before, metric) - dropIn(after, metric)]),
+  );
+}
+
+function noiseOf(run: Run, state: State): Noise[] {
+  const float = run.float.known;
+  if (!float) return [];
+  const { sampleCount } = run.problem.evaluator;
+  return run.targets.flatMap(({ name, direction }) => {
+    const values = float[name];
+    const current = samplesAt(state.perSample[name], run.compared);
+    const noise = values ? pairedNoise(name, values, current, direction, sampleCount) : undefined;
+    return noise ? [noise] : [];
+  });
+}
+
+function noiseWarnings(run: Run, noise: readonly Noise[]): string[] {
+  return run.targets.flatMap(({ name, threshold }) => {
+    const { standardError = 0, comparedSamples = 0 } = noise.find(({ metric }) => metric === name) ?? {};
+    if (!(threshold < standardError)) return [];
+    return [
+      `The allowed drop ${threshold} of ${name} is below the standard error ${
+        standardError.toPrecision(2)
+      } of its drop ` +
+      `(${comparedSamples} samples compared): the verdict may be chance`,
+    ];
+  });
+}
