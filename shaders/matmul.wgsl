@@ -1,0 +1,91 @@
+// One invocation computes TILE_ROWS x TILE_COLUMNS results of y = alpha * a * b + beta * c, for every matrix of a batch.
+//
+// a is packed in tiles of rows (pack_rows.wgsl): [matrix][row tile][depth][TILE_ROWS]; b is row-major, its rows a whole
+// number of quads. Neighbouring invocations take neighbouring column tiles of one row tile. Batch axes come in two
+// kinds: along the inner one a stays the same, so that it counts as more columns; the outer ones step all operands.
+// clear, step and store are generated for the tile (matmul_code.ts): the naga compiler does not unroll loops.
+struct Params {
+  rows: u32,
+  columns: u32,
+  depth: u32,
+  // Quads per row of b.
+  b_quads: u32,
+  // Column tiles of one matrix, and of all matrices along the inner axis.
+  column_tiles: u32,
+  units: u32,
+  // Workgroups along the units, and row tiles.
+  unit_groups: u32,
+  row_tiles: u32,
+  // Slices of the depth, and the steps in each.
+  slices: u32,
+  span: u32,
+  outer_count: u32,
+  outer_rank: u32,
+  inner_b: u32,
+  inner_y: u32,
+  c_row: u32,
+  c_column: u32,
+  slice_y: u32,
+  alpha: f32,
+  beta: f32,
+  outer_extents: array<vec4<u32>, 2>,
+  outer_a: array<vec4<u32>, 2>,
+  outer_b: array<vec4<u32>, 2>,
+  outer_c: array<vec4<u32>, 2>,
+  outer_y: array<vec4<u32>, 2>,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> b: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> c: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  var rest = group.x + group.y * groups.x;
+  let unit = (rest % params.unit_groups) * WORKGROUP_SIZE + lane;
+  rest = rest / params.unit_groups;
+  let row_tile = rest % params.row_tiles;
+  rest = rest / params.row_tiles;
+  let slice = rest % params.slices;
+  let outer = rest / params.slices;
+  if (outer >= params.outer_count) { return; }
+
+  var a_at = 0u;
+  var b_at = 0u;
+  var c_at = 0u;
+  var y_at = slice * params.slice_y;
+  var left = outer;
+  for (var axis = params.outer_rank; axis > 0u; axis--) {
+    let q = (axis - 1u) / 4u;
+    let p = (axis - 1u) % 4u;
+    let at = left % params.outer_extents[q][p];
+    left = left / params.outer_extents[q][p];
+    a_at += at * params.outer_a[q][p];
+    b_at += at * params.outer_b[q][p];
+    c_at += at * params.outer_c[q][p];
+    y_at += at * params.outer_y[q][p];
+  }
+  let known = min(unit, params.units - 1u);
+  let inner = known / params.column_tiles;
+  let column = (known % params.column_tiles) * TILE_COLUMNS;
+  let row = row_tile * TILE_ROWS;
+  b_at += inner * params.inner_b;
+  y_at += inner * params.inner_y;
+
+  let first = slice * params.span;
+  let end = min(first + params.span, params.depth);
+  let a_first = a_at + row_tile * params.depth * (TILE_ROWS / 4);
+  let b_first = b_at + column / 4u;
+  let b_last = params.b_quads - 1u - column / 4u;
+  clear();
+  for (var k = first; k < end; k++) {
+    step(a_first + k * (TILE_ROWS / 4), b_first + k * params.b_quads, b_last, lane);
+  }
+  if (unit < params.units) { store(row, column, y_at, c_at); }
+}
