@@ -1,0 +1,66 @@
+/** Loading a model: bytes or a file → a graph ready for everything else. */
+import { ModelError } from "../base/errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import { importGraph } from "../graph/import.ts";
+import { decodeModel } from "../onnx/decode.ts";
+import type { ReadExternal } from "../onnx/tensor.ts";
+
+/** A loaded model. */
+export interface Model {
+  /** File stem, or "model". */
+  readonly name: string;
+  /** The network as the file has it. */
+  readonly graph: Graph;
+  /** Size of the file, without external data. */
+  readonly byteLength: number;
+  /** Hex SHA-256 of the file. */
+  readonly sha256: string;
+}
+
+/** Loads an ONNX model from a file (external data beside it included) or from bytes. */
+export async function loadModel(source: string | Uint8Array<ArrayBuffer>): Promise<Model> {
+  const bytes = typeof source === "string" ? await readModelFile(source) : source;
+  const folder = typeof source === "string" ? source.replace(/[^/\\]*$/, "") : undefined;
+  const graph = importGraph(decodeModel(bytes), folder === undefined ? undefined : externalReader(folder));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return {
+    name: typeof source === "string" ? source.replace(/^.*[/\\]/, "").replace(/\.onnx$/i, "") : graph.name || "model",
+    graph,
+    byteLength: bytes.length,
+    sha256: digest.toHex(),
+  };
+}
+
+async function readModelFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await Deno.readFile(path);
+  } catch (cause) {
+    throw new ModelError(`Cannot read model "${path}": ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** Files of external data lie in the model's folder or below; a location that leads out of it is refused. */
+function externalReader(folder: string): ReadExternal {
+  const files = new Map<string, Uint8Array>();
+  return (location) => {
+    const isOutside = location.startsWith("/") || /^[A-Za-z]:/.test(location) || location.split(/[/\\]/).includes("..");
+    if (isOutside) throw new ModelError(`Cannot read external data "${location}": it lies outside the model's folder`);
+    let bytes = files.get(location);
+    if (!bytes) {
+      try {
+        bytes = Deno.readFileSync(`${folder}${location}`);
+      } catch (cause) {
+        throw new ModelError(`Cannot read external data "${location}": ${reasonOf(cause)}`, { cause });
+      }
+      files.set(location, bytes);
+    }
+    return bytes;
+  };
+}
+
+function reasonOf(cause: unknown): string {
+  if (cause instanceof Deno.errors.NotFound) return "no such file";
+  if (cause instanceof Deno.errors.PermissionDenied || cause instanceof Deno.errors.NotCapable) return "no permission";
+  if (cause instanceof Deno.errors.IsADirectory) return "it is a folder";
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,91 @@
+/** A model put behind a dataset: types bound, passes run, batch size chosen. */
+import { ModelError } from "../base/errors.ts";
+import { elementCount, formatShape, type TensorType } from "../base/tensor.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { attachDataset, type Feed, feedTypes } from "../evaluate/feed.ts";
+import type { Graph } from "../graph/graph.ts";
+import { inferTypes } from "../ops/infer.ts";
+import { liftBatch } from "../passes/lift_batch.ts";
+import { runPasses } from "../passes/run_passes.ts";
+import { buildPlan } from "../plan/build.ts";
+import { byteLengthOf } from "../plan/plan.ts";
+import type { Model } from "./model.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** A network ready to be evaluated or quantized on samples of one shape. */
+export interface Network {
+  readonly model: Model;
+  /** After the passes; computes what the model computes, for any batch if `takesAnyBatch`. */
+  readonly graph: Graph;
+  readonly takesAnyBatch: boolean;
+  /** What the user should know: a batch size that could not be freed, for instance. */
+  readonly notes: readonly string[];
+}
+
+/** Largest batch that is chosen without being asked for. */
+const LARGEST_BATCH = 64;
+
+/** Share of the memory budget that the activations of one batch may take. */
+const ACTIVATION_SHARE = 0.5;
+
+/** Binds a model to the shapes of a dataset's samples and runs the passes; throws what does not fit or is not supported. */
+export function prepareNetwork(model: Model, dataset: Dataset): Network {
+  const lifted = liftBatch(model.graph, (graph, batch) => sampleTypes(graph, dataset, batch));
+  const notes = lifted.takesAnyBatch ? [] : [`The network runs with batch size 1: ${lifted.reason}`];
+  const graph = runPasses(lifted.graph, sampleTypes(lifted.graph, dataset, 1));
+  checkNumbers(graph);
+  return { model, graph, takesAnyBatch: lifted.takesAnyBatch, notes };
+}
+
+/** Types of a network's inputs for samples of a dataset. */
+export function sampleTypes(graph: Graph, dataset: Dataset, batch: number): Map<string, TensorType> {
+  attachDataset(graph, dataset);
+  return new Map(graph.inputs.map((input, place) => {
+    const stored = dataset.inputs.find(({ name }) => name === input.name) ?? dataset.inputs[place]!;
+    return [input.name, { dtype: input.dtype, shape: [batch, ...stored.shape] }];
+  }));
+}
+
+/**
+ * The batch size to use: as asked, else the largest power of two up to 64 whose largest tensor one binding can hold and whose
+ * buffers stay within half of the memory budget.
+ */
+export function chooseBatch(
+  { graph, takesAnyBatch }: Network,
+  dataset: Dataset,
+  options: { readonly runtime: Runtime; readonly batchSize: number | undefined; readonly memoryBudget: number },
+): number {
+  const { runtime, batchSize, memoryBudget } = options;
+  if (!takesAnyBatch) return 1;
+  if (batchSize !== undefined) return batchSize;
+  const feed = attachDataset(graph, dataset);
+  const typed = inferTypes(feed.graph, feedTypes(feed, 1));
+  const largest = Math.max(...[...typed.types.values()].filter((type) => !type.value).map(byteLengthOf));
+  const { slots } = buildPlan(typed);
+  const sampleBytes = slots.reduce((sum, byteLength) => sum + byteLength, 0);
+  const fits = (batch: number) =>
+    batch * largest <= runtime.gpu.largestBinding && batch * sampleBytes <= ACTIVATION_SHARE * memoryBudget;
+  let batch = 1;
+  while (batch < LARGEST_BATCH && 2 * batch < 2 * dataset.length && fits(2 * batch)) batch *= 2;
+  return batch;
+}
+
+/** The dataset in front of the network. */
+export function feedOf(network: Network, dataset: Dataset): Feed {
+  return attachDataset(network.graph, dataset);
+}
+
+/** Throws where a weight is not a number: whatever follows from it would be meaningless. */
+function checkNumbers(graph: Graph): void {
+  for (const [name, { data, shape, dtype }] of graph.initializers) {
+    if (dtype !== "float32" && dtype !== "float16" && dtype !== "float64") continue;
+    const index = data.findIndex(Number.isNaN);
+    if (index >= 0) {
+      throw new ModelError(
+        `Cannot use initializer "${name}" of shape ${formatShape(shape)}: element ${index} of ${
+          elementCount(shape)
+        } is NaN`,
+      );
+    }
+  }
+}
