@@ -17,7 +17,9 @@ const infer: OpDef<ConcatAttributes>["infer"] = (inputs, { axis }) => {
   for (const other of others) {
     if (other.shape.length !== first!.shape.length || !sameShape(without(other.shape), without(first!.shape))) {
       throw new ModelError(
-        `Cannot concatenate ${formatShape(first!.shape)} and ${formatShape(other.shape)} along axis ${at}`,
+        `Cannot concatenate: inputs ${formatShape(first!.shape)} and ${
+          formatShape(other.shape)
+        } differ beside axis ${at}`,
       );
     }
   }
@@ -31,7 +33,7 @@ export const concat = defineOp<ConcatAttributes>({
   since: 1,
   quant: { kind: "concat" },
   attributes: (raw, { opset }) => {
-    if (opset >= 4 && !raw.has("axis")) throw new ModelError(`Cannot use attribute "axis": it is missing`);
+    if (opset >= 4 && !raw.has("axis")) throw new ModelError(`Cannot use attributes: "axis" is missing`);
     return { axis: raw.int("axis", 1) };
   },
   infer,

@@ -6,7 +6,9 @@ import type { Operands } from "./op.ts";
 /** Values of an operand that planning needs; throws UnsupportedError where they are known only at run time. */
 export function constantOf(operand: TensorType, name: string): readonly number[] {
   if (operand.value === undefined) {
-    throw new UnsupportedError(`Cannot use input "${name}": it is computed at run time, expected a constant`);
+    throw new UnsupportedError(
+      `Cannot read input "${name}": input "${name}" is computed at run time, expected a constant`,
+    );
   }
   return Array.from(operand.value);
 }
@@ -15,7 +17,7 @@ export function constantOf(operand: TensorType, name: string): readonly number[]
 export function constantScalar(operand: TensorType, name: string): number {
   const values = constantOf(operand, name);
   if (values.length !== 1) {
-    throw new ModelError(`Cannot use input "${name}": found ${values.length} values, expected 1`);
+    throw new ModelError(`Cannot read input "${name}": input "${name}" has ${values.length} values, expected 1`);
   }
   return values[0]!;
 }

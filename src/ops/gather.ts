@@ -67,7 +67,7 @@ export const gather = defineOp<GatherAttributes>({
 export function placeOf(index: number, extent: number): number {
   const place = index < 0 ? index + extent : index;
   if (place < 0 || place >= extent) {
-    throw new ModelError(`Cannot use index ${index}: expected -${extent} to ${extent - 1}`);
+    throw new ModelError(`Cannot take element: index is ${index}, expected -${extent} to ${extent - 1}`);
   }
   return place;
 }

@@ -21,7 +21,7 @@ export const pad = defineOp<PadAttributes>({
     const mode = raw.string<PadMode>("mode", "constant", Object.keys(PAD_MODES) as PadMode[]);
     if (opset >= 11) return { mode, fixed: undefined };
     const pads = raw.numbers(opset < 2 ? "paddings" : "pads");
-    if (!pads) throw new ModelError(`Cannot use attribute "pads": it is missing`);
+    if (!pads) throw new ModelError(`Cannot use attributes: "pads" is missing`);
     return { mode, fixed: { pads, value: raw.float("value", 0) } };
   },
   infer: (inputs, attributes) => [{

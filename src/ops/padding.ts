@@ -37,7 +37,7 @@ export function paddedShape(shape: readonly number[], pads: readonly AxisPads[],
     const kept = extent + Math.min(before, 0) + Math.min(after, 0);
     if (kept < 0 || (mode !== "constant" && kept === 0 && padded > 0)) {
       throw new ModelError(
-        `Cannot pad axis ${axis} of ${formatShape(shape)} by ${before} and ${after} in mode ${mode}`,
+        `Cannot pad: axis ${axis} of ${formatShape(shape)} has pads ${before} and ${after} in mode ${mode}`,
       );
     }
     return padded;
@@ -56,7 +56,7 @@ export function padDispatches(x: TensorType, pads: readonly AxisPads[], mode: Pa
   const axes = mergeUnpadded(x.shape, pads);
   const rank = RANKS.find((candidate) => candidate >= axes.length);
   if (rank === undefined) {
-    throw new UnsupportedError(`Cannot pad ${axes.length} axes: expected at most ${RANKS.at(-1)}`);
+    throw new UnsupportedError(`Cannot pad: ${axes.length} axes are left, expected at most ${RANKS.at(-1)}`);
   }
   while (axes.length < rank) axes.unshift({ extent: 1, stride: 0, before: 0, after: 0 });
   const shape = axes.map(({ extent, before, after }) => extent + before + after);

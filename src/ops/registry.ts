@@ -5,28 +5,40 @@ import { ARG_OPERATORS } from "./arg_extreme.ts";
 import { ARITHMETIC_OPERATORS } from "./arithmetic.ts";
 import { batchNormalization } from "./batch_normalization.ts";
 import { cast, castLike } from "./cast.ts";
+import { centerCropPad } from "./center_crop_pad.ts";
 import { channelMean } from "./channel_mean.ts";
 import { CLIP_OPERATORS } from "./clip.ts";
 import { COMPARISON_OPERATORS } from "./comparisons.ts";
+import { compress } from "./compress.ts";
 import { concat } from "./concat.ts";
 import { constant, constantOfShape, eyeLike, range } from "./constants.ts";
+import { depthToSpace, spaceToDepth } from "./depth_to_space.ts";
 import { expand } from "./expand.ts";
 import { gather } from "./gather.ts";
+import { gatherElements } from "./gather_elements.ts";
+import { gatherND } from "./gather_nd.ts";
 import { gemm } from "./gemm.ts";
 import { dropout, identity } from "./identity.ts";
 import { MATH_OPERATORS } from "./math_functions.ts";
 import { matmul } from "./matmul.ts";
+import { nonZero } from "./non_zero.ts";
 import { normalizeSamples } from "./normalize_samples.ts";
+import { oneHot } from "./one_hot.ts";
 import { pad } from "./pad.ts";
 import { dequantizeLinear, quantizeLinear } from "./quantize_linear.ts";
 import { REDUCE_OPERATORS } from "./reduce.ts";
 import { reshapes } from "./reshape.ts";
+import { reverseSequence } from "./reverse_sequence.ts";
 import { sampleRange } from "./sample_range.ts";
+import { scatterElements, scatterOld } from "./scatter_elements.ts";
+import { scatterND } from "./scatter_nd.ts";
 import { shape, size } from "./shape_queries.ts";
 import { slice } from "./slice.ts";
 import { SOFTMAX_OPERATORS } from "./softmax.ts";
 import { split } from "./split.ts";
+import { tile } from "./tile.ts";
 import { transpose } from "./transpose.ts";
+import { trilu } from "./trilu.ts";
 import { VARIADIC_OPERATORS } from "./variadic.ts";
 import { where } from "./where.ts";
 import { WINDOW_OPERATORS } from "./windows.ts";
@@ -38,34 +50,48 @@ export const OPERATORS: readonly OpDef[] = [
   batchNormalization,
   cast,
   castLike,
+  centerCropPad,
   channelMean,
   ...CLIP_OPERATORS,
   ...COMPARISON_OPERATORS,
+  compress,
   concat,
   constant,
   constantOfShape,
+  depthToSpace,
   dequantizeLinear,
   dropout,
   expand,
   eyeLike,
   gather,
+  gatherElements,
+  gatherND,
   gemm,
   identity,
   ...MATH_OPERATORS,
   matmul,
+  nonZero,
   normalizeSamples,
+  oneHot,
   pad,
   quantizeLinear,
   range,
   ...REDUCE_OPERATORS,
   ...reshapes,
+  reverseSequence,
   sampleRange,
+  scatterElements,
+  scatterND,
+  scatterOld,
   shape,
   size,
   slice,
   ...SOFTMAX_OPERATORS,
+  spaceToDepth,
   split,
+  tile,
   transpose,
+  trilu,
   ...VARIADIC_OPERATORS,
   where,
   ...WINDOW_OPERATORS,

@@ -58,7 +58,9 @@ function resolveShape(from: readonly number[], wanted: readonly number[], allowZ
     if (extent !== 0 || allowZero) return extent;
     const copied = from[axis];
     if (copied === undefined) {
-      throw new ModelError(`Cannot reshape ${formatShape(from)} to ${formatShape(wanted)}: axis ${axis} has no source`);
+      throw new ModelError(
+        `Cannot reshape: axis ${axis} of target ${formatShape(wanted)} copies no axis of input ${formatShape(from)}`,
+      );
     }
     return copied;
   });
@@ -70,7 +72,9 @@ function resolveShape(from: readonly number[], wanted: readonly number[], allowZ
   const valid = shape.every((extent) => Number.isInteger(extent) && extent >= 0);
   if (!valid || elementCount(shape) !== elementCount(from)) {
     throw new ModelError(
-      `Cannot reshape ${formatShape(from)} to ${formatShape(wanted)}: found ${elementCount(from)} elements`,
+      `Cannot reshape: input ${formatShape(from)} has ${elementCount(from)} elements, expected those of ${
+        formatShape(wanted)
+      }`,
     );
   }
   return shape;
@@ -119,7 +123,9 @@ const squeeze = defineReshape<Axes>({
     const axes = axesOf(input, attributes)?.map((axis) => normalizeAxis(axis, shape.length));
     const wide = axes?.find((axis) => shape[axis] !== 1);
     if (wide !== undefined) {
-      throw new ModelError(`Cannot squeeze axis ${wide} of ${formatShape(shape)}: found ${shape[wide]}, expected 1`);
+      throw new ModelError(
+        `Cannot squeeze: axis ${wide} of input ${formatShape(shape)} has extent ${shape[wide]}, expected 1`,
+      );
     }
     return shape.filter((extent, axis) => axes ? !axes.includes(axis) : extent !== 1);
   },
@@ -140,7 +146,7 @@ const unsqueeze = defineReshape<Axes>({
     const rank = x!.shape.length + wanted.length;
     const axes = new Set(wanted.map((axis) => normalizeAxis(axis, rank)));
     if (axes.size !== wanted.length) {
-      throw new ModelError(`Cannot unsqueeze ${formatShape(x!.shape)}: axes ${formatShape(wanted)} repeat`);
+      throw new ModelError(`Cannot unsqueeze: axes ${formatShape(wanted)} name one of the ${rank} output axes twice`);
     }
     const rest = [...x!.shape];
     return Array.from({ length: rank }, (_, axis) => axes.has(axis) ? 1 : rest.shift()!);

@@ -34,7 +34,7 @@ export const slice = defineOp<SliceAttributes>({
   attributes: (raw, { opset }) => {
     if (opset >= 10) return { bounds: undefined };
     const [starts, ends, axes] = [raw.numbers("starts"), raw.numbers("ends"), raw.numbers("axes")];
-    if (!starts || !ends) throw new ModelError(`Cannot use attributes "starts" and "ends": one is missing`);
+    if (!starts || !ends) throw new ModelError(`Cannot use attributes: "starts" or "ends" is missing`);
     return { bounds: { starts, ends, axes } };
   },
   infer,
@@ -95,7 +95,7 @@ function rangesOf([x, ...operands]: Operands<TensorType>, { bounds }: SliceAttri
 
 /** Bounds count from the end where negative and are clamped to the axis, as the specification of opset 10 says. */
 function rangeOf(extent: number, start: number, end: number, step: number): Range {
-  if (step === 0) throw new ModelError("Cannot slice: found step 0");
+  if (step === 0) throw new ModelError("Cannot slice: a step is 0, expected any other");
   const place = (bound: number, low: number, high: number) =>
     Math.min(Math.max(bound < 0 ? bound + extent : bound, low), high);
   const [low, high] = step > 0 ? [0, extent] : [-1, extent - 1];

@@ -32,7 +32,7 @@ export const split = defineOp<SplitAttributes>({
   attributes: (raw, { opset, outputs }) => {
     const count = raw.int("num_outputs", outputs.length);
     if (count !== outputs.length) {
-      throw new ModelError(`Cannot use attribute "num_outputs": found ${count}, expected ${outputs.length}`);
+      throw new ModelError(`Cannot use attributes: "num_outputs" is ${count}, expected ${outputs.length}`);
     }
     return {
       axis: raw.int("axis", 0),
@@ -87,15 +87,15 @@ function partsOf(
     const total = given.reduce((sum, part) => sum + part, 0);
     if (given.length !== outputs.length || total !== extent || given.some((part) => part < 0)) {
       throw new ModelError(
-        `Cannot split axis ${axis} of ${formatShape(shape)} into ${
-          formatShape(given)
-        }: found ${outputs.length} outputs`,
+        `Cannot split: parts are ${formatShape(given)}, expected ${outputs.length} that fill axis ${axis} of ${
+          formatShape(shape)
+        }`,
       );
     }
     return given;
   }
   if (!uneven && extent % outputs.length !== 0) {
-    throw new ModelError(`Cannot split axis ${axis} of ${formatShape(shape)} into ${outputs.length} equal parts`);
+    throw new ModelError(`Cannot split: axis ${axis} of ${formatShape(shape)} has no ${outputs.length} equal parts`);
   }
   const part = Math.ceil(extent / outputs.length);
   return outputs.map((_, index) => Math.min(part, Math.max(0, extent - index * part)));

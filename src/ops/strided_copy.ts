@@ -55,7 +55,7 @@ export function stridedCopy(shape: readonly number[], source: Layout, destinatio
   const axes = vector ? scalar.map(inVectors) : scalar;
   const rank = RANKS.find((candidate) => candidate >= axes.length);
   if (rank === undefined) {
-    throw new UnsupportedError(`Cannot copy ${axes.length} interleaved axes: expected at most ${RANKS.at(-1)}`);
+    throw new UnsupportedError(`Cannot copy: ${axes.length} axes interleave, expected at most ${RANKS.at(-1)}`);
   }
   while (axes.length < rank) axes.unshift({ extent: 1, source: 0, destination: 0 });
   const length = elementCount(axes.map((axis) => axis.extent));

@@ -96,7 +96,7 @@ function permutation(shape: readonly number[], perm: readonly number[] | undefin
   if (perm === undefined) return shape.map((_, place) => shape.length - 1 - place);
   if (perm.length !== shape.length || shape.some((_, axis) => !perm.includes(axis))) {
     throw new ModelError(
-      `Cannot transpose ${formatShape(shape)}: found perm ${formatShape(perm)}, expected every axis once`,
+      `Cannot transpose: perm is ${formatShape(perm)}, expected every axis of input ${formatShape(shape)} once`,
     );
   }
   return perm;
