@@ -1,0 +1,285 @@
+/** Where quantizers stand: insertion, propagation, weights and biases, groups (POT's InsertFakeQuantize and after). */
+import { elementCount } from "../base/tensor.ts";
+import { normalizeAxis } from "../base/shape.ts";
+import type { Node } from "../graph/graph.ts";
+import type { Quantizer, QuantizerLayout } from "../graph/quantizer.ts";
+import type { Edge, GraphView } from "./graph_view.ts";
+import { formGroups, type Grouping, operandKey, type Role } from "./groups.ts";
+import { ignoredNodes, type IgnoredScope } from "./ignored.ts";
+import { findSkipped } from "./patterns.ts";
+import { addSite, climb, dataInputs, type Sites } from "./propagation.ts";
+import type { Schemes, TargetDevice } from "./scheme.ts";
+import { findDetectionTails, zeroPads } from "./skipped.ts";
+import { TARGETS } from "./targets.ts";
+
+/** What placement depends on. */
+export interface PlacementOptions {
+  readonly targetDevice?: TargetDevice;
+  readonly ignored?: IgnoredScope;
+  /** `transformer` leaves sums, means and normalizations in float. */
+  readonly modelType?: "transformer";
+}
+
+/** A layout, and what its quantizers have to do with each other. */
+export interface Placement {
+  readonly layout: QuantizerLayout;
+  /** Sets of quantizers that share one scale, since their values meet in a Concat. */
+  readonly unified: readonly (readonly number[])[];
+  /** Operand (`operandKey`) → the quantizer whose codes it reads, directly or through value-moving operators. */
+  readonly quantizerAt: ReadonlyMap<string, number>;
+  /** Values behind value-moving operators that hold the codes of a quantizer further up. */
+  readonly carried: ReadonlyMap<string, number>;
+  /** Quantizable nodes left in float → why. */
+  readonly skipped: ReadonlyMap<string, string>;
+}
+
+/** POT's ignored types for `model_type: transformer`, in ONNX. */
+const TRANSFORMER_IGNORED = new Set([
+  "Add",
+  "Sub",
+  "Mul",
+  "Pow",
+  "Squeeze",
+  "ReduceMean",
+  "MeanVarianceNormalization",
+  "LayerNormalization",
+  "InstanceNormalization",
+]);
+
+/** Operators whose constant bias becomes int32 with the scale of their products. */
+const BIASED = new Set(["Conv", "ConvTranspose", "Gemm"]);
+
+type Draft = Omit<Quantizer, "id" | "group">;
+
+/** Places quantizers on a typed graph. */
+export function placeQuantizers(view: GraphView, options: PlacementOptions, schemes: Schemes): Placement {
+  const table = TARGETS[options.targetDevice ?? "ANY"];
+  const skipped = nodesToSkip(view, options);
+  const isAgnostic = (node: Node) =>
+    node.domain === "" && table.agnostic.has(node.type) && !skipped.has(node.name) && canCarry(view, node);
+  const quantized = new Set<string>();
+  const activations: Sites = new Map();
+  const constants: Edge[] = [];
+  for (const node of view.nodes) {
+    const operator = node.domain === "" && !skipped.has(node.name) ? table.quantizable.get(node.type) : undefined;
+    if (!operator) continue;
+    const edges = (operator.inputs ?? node.inputs.map((_, input) => input))
+      .filter((input) => (node.inputs[input] ?? "") !== "").map((input) => ({ node, input }));
+    if (!isWorthQuantizing(view, edges)) continue;
+    quantized.add(node.name);
+    for (const edge of edges) {
+      const value = node.inputs[edge.input]!;
+      if (view.isConstant(value)) constants.push(edge);
+      else addSite(activations, value, edge);
+    }
+  }
+  climb(view, activations, isAgnostic);
+  for (const [value, edges] of activations) {
+    if (!view.isConstant(value)) continue;
+    activations.delete(value);
+    constants.push(...edges);
+  }
+  const drafts = [...activationDrafts(activations), ...weightDrafts(view, constants, schemes)]
+    .sort((a, b) => firstOperand(view, a) - firstOperand(view, b));
+  const roleOf = (node: Node): Role => quantized.has(node.name) ? "quantized" : isAgnostic(node) ? "agnostic" : "other";
+  const grouping = formGroups(view.nodes, drafts, roleOf);
+  return assemble(view, drafts, grouping, roleOf, table.unified, skipped);
+}
+
+function nodesToSkip(view: GraphView, options: PlacementOptions): Map<string, string> {
+  const table = TARGETS[options.targetDevice ?? "ANY"];
+  const skipped = findSkipped(view);
+  for (const name of findDetectionTails(view)) skipped.set(name, "detection tail");
+  if (options.modelType === "transformer") {
+    for (const node of view.nodes) if (TRANSFORMER_IGNORED.has(node.type)) skipped.set(node.name, "transformer");
+  }
+  const readersOf = (node: Node) => node.outputs.flatMap((value) => view.consumers(value).map((edge) => edge.node));
+  const ignored = ignoredNodes(view.nodes, options.ignored ?? {}, readersOf, (node) => table.agnostic.has(node.type));
+  for (const name of ignored) skipped.set(name, "ignored scope");
+  return skipped;
+}
+
+/** Whether quantized values may pass through a value-moving node: its data are float, and padding adds only zeros. */
+function canCarry(view: GraphView, node: Node): boolean {
+  if (node.type === "Pad" && !zeroPads(view, node)) return false;
+  const isFloat = dataInputs(node).every((input) => view.isQuantizableValue(node.inputs[input]!));
+  return isFloat && dataInputs(node).some((input) => !view.isConstant(node.inputs[input]!)) &&
+    (node.type === "Concat" || !view.isConstant(node.inputs[0]!));
+}
+
+/** All inputs can carry a quantizer, and not all are constant. */
+function isWorthQuantizing(view: GraphView, edges: readonly Edge[]): boolean {
+  const values = edges.map(({ node, input }) => node.inputs[input]!);
+  return values.every((value) => view.isQuantizableValue(value)) && values.some((value) => !view.isConstant(value));
+}
+
+function activationDrafts(sites: Sites): Draft[] {
+  return [...sites].map(([value, edges]) => ({ name: value, value, kind: "activation", consumers: operands(edges) }));
+}
+
+/** One draft per constant and channel axis: nodes that share weights share their quantizer. */
+function weightDrafts(view: GraphView, constants: readonly Edge[], schemes: Schemes): Draft[] {
+  const shared = new Map<string, { value: string; axis: number | undefined; edges: Edge[] }>();
+  for (const edge of constants) {
+    const value = edge.node.inputs[edge.input]!;
+    const axis = schemes.weights.granularity === "perchannel" ? channelAxis(view, edge) : undefined;
+    const key = `${axis}:${edge.node.type === "Concat"}:${value}`;
+    const entry = shared.get(key);
+    if (entry) entry.edges.push(edge);
+    else shared.set(key, { value, axis, edges: [edge] });
+  }
+  return [...shared.values()].map(({ value, axis, edges }) => ({
+    name: value,
+    value,
+    kind: "weight",
+    consumers: operands(edges),
+    ...(axis === undefined ? {} : { channelAxis: axis }),
+  }));
+}
+
+/** Axis of a weight operand's output channels; undefined for other constants, which are per tensor. */
+function channelAxis(view: GraphView, { node, input }: Edge): number | undefined {
+  if (view.weightInput(node) !== input) return undefined;
+  const { operator, attributes } = view.resolved(node);
+  const type = view.type(node.inputs[input]!)!;
+  if (type.shape.length < 2 || !operator.weightChannelAxis) return undefined;
+  return normalizeAxis(operator.weightChannelAxis(type, attributes), type.shape.length);
+}
+
+function operands(edges: readonly Edge[]): Quantizer["consumers"] {
+  return edges.map(({ node, input }) => ({ node: node.name, input }));
+}
+
+function firstOperand(view: GraphView, { consumers }: Draft): number {
+  return Math.min(...consumers.map(({ node, input }) => view.order(node) + input / 1024));
+}
+
+function assemble(
+  view: GraphView,
+  drafts: readonly Draft[],
+  grouping: Grouping,
+  roleOf: (node: Node) => Role,
+  unifiedTypes: ReadonlySet<string>,
+  skipped: ReadonlyMap<string, string>,
+): Placement {
+  const groupOf = new Map(
+    grouping.groups.flatMap((group) => group.quantizers.map((site) => [site, group.id] as const)),
+  );
+  const quantizerAt = new Map<string, number>();
+  drafts.forEach((draft, id) => {
+    for (const { node, input } of draft.consumers) quantizerAt.set(operandKey(node, input), id);
+  });
+  for (const node of view.nodes) {
+    if (roleOf(node) === "other") continue;
+    node.inputs.forEach((value, input) => {
+      const site = grouping.carried.get(value);
+      const key = operandKey(node.name, input);
+      if (site !== undefined && !quantizerAt.has(key)) quantizerAt.set(key, site);
+    });
+  }
+  const biases = biasDrafts(view, drafts, quantizerAt, roleOf);
+  const groups = grouping.groups.map((group) => ({ ...group, quantizers: [...group.quantizers] }));
+  const quantizers = [...drafts, ...biases.map(({ draft }) => draft)].map((draft, id): Quantizer => {
+    const bias = biases[id - drafts.length];
+    const group = bias ? groupOf.get(bias.weight)! : groupOf.get(id)!;
+    if (bias) groups[group]!.quantizers.push(id);
+    return { ...draft, id, group };
+  });
+  return {
+    layout: { quantizers: withUniqueNames(quantizers), groups },
+    unified: unifiedSets(view, quantizers, quantizerAt, roleOf, unifiedTypes),
+    quantizerAt,
+    carried: grouping.carried,
+    skipped,
+  };
+}
+
+/**
+ * Quantizers of constant biases. That of Conv, ConvTranspose and Gemm becomes int32; a constant added behind a MatMul stays
+ * float, but bias correction may change it.
+ */
+function biasDrafts(
+  view: GraphView,
+  drafts: readonly Draft[],
+  quantizerAt: ReadonlyMap<string, number>,
+  roleOf: (node: Node) => Role,
+): { readonly draft: Draft; readonly weight: number }[] {
+  return view.nodes.flatMap((node) => {
+    const input = roleOf(node) === "quantized" ? view.weightInput(node) : undefined;
+    const weight = input === undefined ? undefined : quantizerAt.get(operandKey(node.name, input));
+    if (weight === undefined || drafts[weight]!.kind !== "weight") return [];
+    const edge = biasOperand(view, node);
+    if (!edge || !isPerChannel(view, node, input!, edge)) return [];
+    const value = edge.node.inputs[edge.input]!;
+    const rank = view.type(value)!.shape.length;
+    return [{
+      weight,
+      draft: { name: value, value, kind: "bias", consumers: operands([edge]), channelAxis: rank - 1 },
+    }];
+  });
+}
+
+/** The operand that adds a constant to the products of a node. */
+export function biasOperand(view: GraphView, node: Node): Edge | undefined {
+  const { quant } = view.resolved(node).operator;
+  const input = quant.kind === "inputs_quantizable" ? quant.weight?.bias : undefined;
+  if (BIASED.has(node.type)) {
+    const isConstant = input !== undefined && view.isConstant(node.inputs[input]);
+    return isConstant && hasPlainSum(node) ? { node, input } : undefined;
+  }
+  const add = node.type === "MatMul" ? view.onlyConsumer(node.outputs[0]!) : undefined;
+  if (add?.type !== "Add") return undefined;
+  const place = add.inputs.findIndex((value) => view.isConstant(value));
+  return place < 0 ? undefined : { node: add, input: place };
+}
+
+/** Whether a Gemm adds its bias as it is: with factors, the int32 bias would need scales of its own. */
+function hasPlainSum(node: Node): boolean {
+  return node.type !== "Gemm" ||
+    ((node.attributes.get("alpha")?.value ?? 1) === 1 && (node.attributes.get("beta")?.value ?? 1) === 1);
+}
+
+/** Whether a bias has exactly one entry per output channel, along its last axis. */
+function isPerChannel(view: GraphView, node: Node, weightInput: number, edge: Edge): boolean {
+  const shape = view.type(edge.node.inputs[edge.input]!)!.shape;
+  const output = view.type(node.outputs[0]!)!.shape;
+  const isMatrix = node.type === "Gemm" || node.type === "MatMul";
+  const channels = isMatrix ? output.at(-1) : output[1];
+  return view.weightInput(node) === weightInput && shape.length > 0 && shape.at(-1) === channels &&
+    elementCount(shape) === channels;
+}
+
+/** Merges the quantizers that meet at every Concat, and at operators whose device wants one scale. */
+function unifiedSets(
+  view: GraphView,
+  quantizers: readonly Quantizer[],
+  quantizerAt: ReadonlyMap<string, number>,
+  roleOf: (node: Node) => Role,
+  unifiedTypes: ReadonlySet<string>,
+): number[][] {
+  const setOf = new Map<number, Set<number>>();
+  for (const node of view.nodes) {
+    const role = roleOf(node);
+    const isConcat = role === "agnostic" && node.type === "Concat";
+    if (!isConcat && !(role === "quantized" && unifiedTypes.has(node.type))) continue;
+    const merged = new Set<number>();
+    node.inputs.forEach((_, input) => {
+      const id = quantizerAt.get(operandKey(node.name, input));
+      if (id === undefined || (!isConcat && quantizers[id]!.kind !== "activation")) return;
+      for (const member of setOf.get(id) ?? [id]) merged.add(member);
+    });
+    for (const member of merged) setOf.set(member, merged);
+  }
+  return [...new Set(setOf.values())].filter((set) => set.size > 1).map((set) => [...set].sort((a, b) => a - b));
+}
+
+/** A value may be quantized twice: weights along two axes, a bias shared by two layers. */
+function withUniqueNames(quantizers: readonly Quantizer[]): Quantizer[] {
+  const taken = new Set<string>();
+  return quantizers.map((quantizer) => {
+    let name = quantizer.name;
+    for (let count = 2; taken.has(name); count++) name = `${quantizer.name}#${count}`;
+    taken.add(name);
+    return { ...quantizer, name };
+  });
+}
