@@ -11,17 +11,24 @@ import { CLIP_OPERATORS } from "./clip.ts";
 import { COMPARISON_OPERATORS } from "./comparisons.ts";
 import { compress } from "./compress.ts";
 import { concat } from "./concat.ts";
+import { conv } from "./conv.ts";
 import { constant, constantOfShape, eyeLike, range } from "./constants.ts";
+import { cumulativeSum } from "./cumulative_sum.ts";
 import { depthToSpace, spaceToDepth } from "./depth_to_space.ts";
 import { expand } from "./expand.ts";
 import { gather } from "./gather.ts";
 import { gatherElements } from "./gather_elements.ts";
 import { gatherND } from "./gather_nd.ts";
 import { gemm } from "./gemm.ts";
+import { hardmax } from "./hardmax.ts";
 import { dropout, identity } from "./identity.ts";
+import { layerNormalization } from "./layer_normalization.ts";
+import { lpNormalization } from "./lp_normalization.ts";
+import { lrn } from "./lrn.ts";
 import { MATH_OPERATORS } from "./math_functions.ts";
 import { matmul } from "./matmul.ts";
 import { nonZero } from "./non_zero.ts";
+import { NORMALIZATION_OPERATORS } from "./normalizations.ts";
 import { normalizeSamples } from "./normalize_samples.ts";
 import { oneHot } from "./one_hot.ts";
 import { pad } from "./pad.ts";
@@ -37,11 +44,13 @@ import { slice } from "./slice.ts";
 import { SOFTMAX_OPERATORS } from "./softmax.ts";
 import { split } from "./split.ts";
 import { tile } from "./tile.ts";
+import { topK } from "./top_k.ts";
 import { transpose } from "./transpose.ts";
 import { trilu } from "./trilu.ts";
 import { VARIADIC_OPERATORS } from "./variadic.ts";
 import { where } from "./where.ts";
 import { WINDOW_OPERATORS } from "./windows.ts";
+import { sampleHistogram } from "./sample_histogram.ts";
 
 export const OPERATORS: readonly OpDef[] = [
   ...ACTIVATION_OPERATORS,
@@ -56,8 +65,10 @@ export const OPERATORS: readonly OpDef[] = [
   ...COMPARISON_OPERATORS,
   compress,
   concat,
+  conv,
   constant,
   constantOfShape,
+  cumulativeSum,
   depthToSpace,
   dequantizeLinear,
   dropout,
@@ -67,9 +78,14 @@ export const OPERATORS: readonly OpDef[] = [
   gatherElements,
   gatherND,
   gemm,
+  hardmax,
   identity,
+  layerNormalization,
+  lpNormalization,
+  lrn,
   ...MATH_OPERATORS,
   matmul,
+  ...NORMALIZATION_OPERATORS,
   nonZero,
   normalizeSamples,
   oneHot,
@@ -90,11 +106,13 @@ export const OPERATORS: readonly OpDef[] = [
   spaceToDepth,
   split,
   tile,
+  topK,
   transpose,
   trilu,
   ...VARIADIC_OPERATORS,
   where,
   ...WINDOW_OPERATORS,
+  sampleHistogram,
 ];
 
 const byName = new Map<string, OpDef[]>();

@@ -1,0 +1,89 @@
+import code from "../../shaders/batch_normalization.wgsl" with { type: "text" };
+import { dispatch, linearGrid, type Shader, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import { ModelError, UnsupportedError } from "../base/errors.ts";
+import { allocate, elementCount, formatShape } from "../base/tensor.ts";
+import { f32 } from "./case_types.ts";
+import { defineOp, type OpCase } from "./op.ts";
+
+const shader: Shader<"WORKGROUP_SIZE", "length" | "channels" | "inner" | "epsilon"> = {
+  name: "batch_normalization",
+  code,
+  constants: ["WORKGROUP_SIZE"],
+  uniforms: ["length", "channels", "inner", "epsilon"],
+  epilogue: true,
+};
+
+const NAMES = ["scale", "B", "mean", "var"];
+
+/** ONNX BatchNormalization in inference: `(x - mean) / √(var + ε) · scale + B` per index of axis 1. */
+export const batchNormalization = defineOp<{ epsilon: number }>({
+  type: "BatchNormalization",
+  since: 1,
+  quant: { kind: "inputs_quantizable", inputs: [0] },
+  attributes: (raw, { outputs }) => {
+    raw.ignore("momentum", "is_test", "consumed_inputs");
+    if (raw.int("training_mode", 0) !== 0 || outputs.slice(1).some((asked) => asked)) {
+      throw new UnsupportedError("Cannot normalize in training mode: expected a model exported for inference");
+    }
+    if (raw.int("spatial", 1) !== 1) throw new UnsupportedError('Cannot use attribute "spatial": found 0, expected 1');
+    return { epsilon: Math.fround(raw.float("epsilon", 1e-5)) };
+  },
+  infer: ([x, ...parameters]) => {
+    if (x!.shape.length < 2) {
+      throw new ModelError(`Cannot normalize shape ${formatShape(x!.shape)}: expected rank 2 or more`);
+    }
+    parameters.forEach((one, place) => {
+      if (one!.shape.length !== 1 || one!.shape[0] !== x!.shape[1]) {
+        throw new ModelError(
+          `Cannot use ${NAMES[place]} of shape ${formatShape(one!.shape)}: expected [${x!.shape[1]}]`,
+        );
+      }
+    });
+    return [{ dtype: x!.dtype, shape: x!.shape }];
+  },
+  lower: ([x], _outputs, { epsilon }) => {
+    const length = elementCount(x!.shape);
+    return {
+      dispatches: [dispatch(shader, {
+        bindings: ["x0", "x1", "x2", "x3", "x4", "y0"],
+        constants: { WORKGROUP_SIZE },
+        uniforms: { length, channels: x!.shape[1]!, inner: elementCount(x!.shape.slice(2)), epsilon },
+        workgroups: linearGrid(length, WORKGROUP_SIZE),
+      })],
+    };
+  },
+  reference: ([x, scale, bias, mean, variance], { epsilon }) => {
+    const [batch, channels] = x!.shape;
+    const inner = elementCount(x!.shape.slice(2));
+    const data = allocate(x!.dtype, x!.data.length);
+    let index = 0;
+    for (let n = 0; n < batch!; n++) {
+      for (let c = 0; c < channels!; c++) {
+        const deviation = Math.sqrt(variance!.data[c]! + epsilon);
+        for (let at = 0; at < inner; at++, index++) {
+          data[index] = (x!.data[index]! - mean!.data[c]!) / deviation * scale!.data[c]! + bias!.data[c]!;
+        }
+      }
+    }
+    return [{ ...x!, data }];
+  },
+  cases: [
+    normalization("rank 2", [3, 5]),
+    normalization("rank 3", [2, 3, 65]),
+    normalization("rank 4", [2, 3, 5, 7]),
+    normalization("rank 5", [1, 2, 3, 4, 5]),
+    { ...normalization("epsilon", [2, 3, 5, 7]), attributes: { epsilon: 0.01, momentum: 0.5 } },
+    { ...normalization("opset 7", [2, 3, 5]), opset: 7 },
+    normalization("empty", [0, 3, 2]),
+  ],
+});
+
+function normalization(name: string, shape: readonly number[]): OpCase {
+  const channels = f32(shape[1]!);
+  return {
+    name,
+    inputs: [f32(...shape), channels, channels, channels, channels],
+    range: [0.1, 4],
+    tolerance: { relative: 1e-5, absolute: 1e-5, reason: "the factor is rounded before it multiplies" },
+  };
+}
