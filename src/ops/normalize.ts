@@ -4,7 +4,7 @@ import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_
 import { UnsupportedError } from "../base/errors.ts";
 import { elementCount, type HostTensor, isFloat, type TensorType } from "../base/tensor.ts";
 import { collapseBroadcast, kernelRank, octet, padAxes } from "./collapse.ts";
-import { type Fold, type FoldPasses, foldPasses, reducedShape } from "./reduction.ts";
+import { eachGroup, type Fold, type FoldPasses, foldPasses, reducedShape } from "./reduction.ts";
 
 type Uniform = "length" | "count" | "epsilon" | "extents" | "state_strides" | "scale_strides" | "bias_strides";
 
