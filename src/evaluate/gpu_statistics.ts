@@ -1,12 +1,14 @@
 /** Statistics of a network's values over calibration samples, reduced on the GPU in one pass. */
 import type { TensorType } from "../base/tensor.ts";
 import type { Dataset } from "../data/dataset.ts";
+import type { AttributeValue } from "../graph/attributes.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
 import { channelMean } from "../ops/channel_mean.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { INTERNAL_DOMAIN } from "../ops/normalize_samples.ts";
+import { sampleHistogram } from "../ops/sample_histogram.ts";
 import { sampleRange } from "../ops/sample_range.ts";
 import { buildPlan } from "../plan/build.ts";
 import { Session } from "../run/session.ts";
@@ -38,43 +40,72 @@ export interface StatisticsParts {
 /** Gathers statistics of the float32 network. */
 export class GpuStatistics {
   readonly #parts: StatisticsParts;
+  readonly #ranges = new Map<string, SampleRanges>();
+  readonly #means = new Map<string, Float64Array>();
 
   constructor(parts: StatisticsParts) {
     this.#parts = parts;
   }
 
   /** Smallest, largest and largest absolute value of each value, per sample. */
-  async ranges(values: readonly string[]): Promise<Map<string, SampleRanges>> {
+  async ranges(values: readonly string[]): Promise<ReadonlyMap<string, SampleRanges>> {
+    const missing = values.filter((value) => !this.#ranges.has(value));
     const count = this.#parts.indices.length;
-    const ranges = new Map(values.map((value) => [value, {
-      min: new Float64Array(count).fill(Infinity),
-      max: new Float64Array(count).fill(-Infinity),
-      absMax: new Float64Array(count),
-    }]));
-    const nodes = values.map((value) => reduction(sampleRange.type, value, "range"));
-    await this.#run(nodes, (node, position, data) => {
-      const range = ranges.get(values[node]!)!;
-      for (let part = 0; part < data.length; part += 2) {
-        range.min[position] = Math.min(range.min[position]!, data[part]!);
-        range.max[position] = Math.max(range.max[position]!, data[part + 1]!);
-      }
-      range.absMax[position] = Math.max(Math.abs(range.min[position]!), Math.abs(range.max[position]!));
+    const found = missing.map((value): SampleRanges => {
+      const ranges = {
+        min: new Float64Array(count).fill(Infinity),
+        max: new Float64Array(count).fill(-Infinity),
+        absMax: new Float64Array(count),
+      };
+      this.#ranges.set(value, ranges);
+      return ranges;
     });
-    return ranges;
+    await this.#run(missing.map((value) => reduction(sampleRange.type, value, "range")), (node, position, data) => {
+      const { min, max, absMax } = found[node]!;
+      for (let part = 0; part < data.length; part += 2) {
+        min[position] = Math.min(min[position]!, data[part]!);
+        max[position] = Math.max(max[position]!, data[part + 1]!);
+      }
+      absMax[position] = Math.max(Math.abs(min[position]!), Math.abs(max[position]!));
+    });
+    return this.#ranges;
   }
 
   /** Mean of every channel of each value over all samples and positions. */
   async channelMeans(
     values: readonly { readonly name: string; readonly axis: number }[],
-  ): Promise<Map<string, Float64Array>> {
-    const nodes = values.map(({ name, axis }) => reduction(channelMean.type, name, `mean${axis}`, axis));
+  ): Promise<ReadonlyMap<string, Float64Array>> {
+    const missing = values.filter(({ name, axis }) => !this.#means.has(`${name}@${axis}`));
+    const nodes = missing.map(({ name, axis }) => intReduction(channelMean.type, name, { axis }));
     const sums: Float64Array[] = [];
     await this.#run(nodes, (node, _position, data) => {
       const sum = sums[node] ??= new Float64Array(data.length);
       for (let channel = 0; channel < data.length; channel++) sum[channel]! += data[channel]!;
     });
     const count = this.#parts.indices.length;
-    return new Map(values.map(({ name }, node) => [name, sums[node]!.map((sum) => sum / count)]));
+    missing.forEach(({ name, axis }, node) =>
+      this.#means.set(`${name}@${axis}`, sums[node]!.map((sum) => sum / count))
+    );
+    return new Map(values.map(({ name, axis }) => [name, this.#means.get(`${name}@${axis}`)!]));
+  }
+
+  /** Counts histograms and hands over each sample's counts once. */
+  async histograms(
+    requests: readonly { readonly name: string; readonly low: number; readonly high: number; readonly bins: number }[],
+    visit: (name: string, sample: number, counts: Uint32Array) => void,
+  ): Promise<void> {
+    const nodes = requests.map(({ name, low, high, bins }) => {
+      const node = reduction(sampleHistogram.type, name, "histogram");
+      return {
+        ...node,
+        attributes: new Map<string, AttributeValue>([
+          ["low", { type: "float", value: low }],
+          ["high", { type: "float", value: high }],
+          ["bins", { type: "int", value: bins }],
+        ]),
+      };
+    });
+    await this.#run(nodes, (node, position, data) => visit(requests[node]!.name, position, data as Uint32Array));
   }
 
   /** Runs the network with reductions added, handing each reduction's row of each sample to `take`. */
@@ -105,13 +136,11 @@ export class GpuStatistics {
   }
 }
 
-function reduction(type: string, value: string, suffix: string, axis?: number): Node {
-  return {
-    name: `${value}/${suffix}`,
-    type,
-    domain: INTERNAL_DOMAIN,
-    inputs: [value],
-    outputs: [`${value}/${suffix}`],
-    attributes: axis === undefined ? new Map() : new Map([["axis", { type: "int", value: axis }]]),
-  };
+function reduction(type: string, value: string, suffix: string): Node {
+  const name = `${value}/${suffix}`;
+  return { name, type, domain: INTERNAL_DOMAIN, inputs: [value], outputs: [name], attributes: new Map() };
+}
+
+function intReduction(type: string, value: string, { axis }: { readonly axis: number }): Node {
+  return { ...reduction(type, value, `mean${axis}`), attributes: new Map([["axis", { type: "int", value: axis }]]) };
 }
