@@ -22,3 +22,85 @@ ${unroll(rows, (row) => unroll(quads, (quad) => `  acc_${row}_${quad} = vec4<f32
 }
 `;
 }
+
+/** Where the addend `c` of a tile varies. */
+export type AddendKind = "none" | "per_row" | "per_column" | "per_element";
+
+/** How a tile of accumulators is stored, as WGSL expressions where a kernel decides. */
+export interface TileStore {
+  readonly rows: number;
+  readonly columns: number;
+  readonly addend: AddendKind;
+  /** Factor on the accumulators, "" for none. */
+  readonly alpha: string;
+  /** Factor on the addend, "" for none. */
+  readonly beta: string;
+  /** Steps in `c` along rows and columns. */
+  readonly addendRow: string;
+  readonly addendColumn: string;
+  /** Elements between rows of y. */
+  readonly rowStride: string;
+  /** Whether the rows of y are whole numbers of quads, so that y is stored as vec4. */
+  readonly storesQuads: boolean;
+}
+
+/**
+ * The type `Y` and `store(row, column, y_at, c_at)`, which adds `c` and stores the rows below `params.rows` and the columns
+ * below `params.columns`.
+ */
+export function tileStore(tile: TileStore): string {
+  const quads = tile.columns / 4;
+  return `alias Y = ${tile.storesQuads ? "vec4<f32>" : "f32"};
+${storeQuad(tile.storesQuads)}
+fn store(row: u32, column: u32, y_at: u32, c_at: u32) {
+${tile.addend === "per_column" ? unroll(quads, (quad) => `  let c${quad} = ${addendQuad(tile, "", quad)};`) : ""}
+${unroll(tile.rows, (row) => storeRow(tile, row, quads))}
+}
+`;
+}
+
+function scaled(factor: string, value: string): string {
+  return factor === "" ? value : `${factor} * ${value}`;
+}
+
+function addendQuad(tile: TileStore, rowTerm: string, quad: number): string {
+  const element = (part: number) =>
+    `c[c_at + ${rowTerm}min(column + ${4 * quad + part}u, params.columns - 1u) * ${tile.addendColumn}]`;
+  return scaled(tile.beta, `vec4<f32>(${[0, 1, 2, 3].map(element).join(", ")})`);
+}
+
+function storeRow(tile: TileStore, row: number, quads: number): string {
+  const addend = (quad: number) => {
+    if (tile.addend === "none") return "";
+    if (tile.addend === "per_column") return ` + c${quad}`;
+    if (tile.addend === "per_row") return ` + c_row`;
+    return ` + ${addendQuad(tile, `row${row} * ${tile.addendRow} + `, quad)}`;
+  };
+  return `  let row${row} = row + ${row}u;
+  if (row${row} < params.rows) {
+${tile.addend === "per_row" ? `    let c_row = ${scaled(tile.beta, `c[c_at + row${row} * ${tile.addendRow}]`)};` : ""}
+    let at = y_at + row${row} * ${tile.rowStride} + column;
+${
+    unroll(quads, (quad) =>
+      `    store_quad(${scaled(tile.alpha, `acc_${row}_${quad}`)}${addend(quad)}, at + ${4 * quad}u, column + ${
+        4 * quad
+      }u);`)
+  }
+  }`;
+}
+
+function storeQuad(storesQuads: boolean): string {
+  if (storesQuads) {
+    return `fn store_quad(value: vec4<f32>, at: u32, column: u32) {
+  if (column < params.columns) { y[at / 4u] = finish4(value, at); }
+}`;
+  }
+  const rest = (part: number) =>
+    `  if (column + ${part}u < params.columns) { y[at + ${part}u] = finished.${component(part)}; }`;
+  return `fn store_quad(value: vec4<f32>, at: u32, column: u32) {
+  if (column >= params.columns) { return; }
+  let finished = finish4(value, at);
+  y[at] = finished.x;
+${unroll(3, (part) => rest(part + 1))}
+}`;
+}

@@ -1,0 +1,53 @@
+/** Sums of the slices of a reduction that several invocations share. */
+import code from "../../shaders/sum_slices.wgsl" with { type: "text" };
+import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
+
+const shader: Shader<
+  "WORKGROUP_SIZE" | "HAS_C",
+  "length" | "slices" | "row_length" | "row_period" | "c_row" | "c_column" | "alpha" | "beta"
+> = {
+  name: "sum_slices",
+  code,
+  constants: ["WORKGROUP_SIZE", "HAS_C"],
+  uniforms: ["length", "slices", "row_length", "row_period", "c_row", "c_column", "alpha", "beta"],
+  epilogue: true,
+};
+
+/** An addend of a result seen as rows: `c[row % rowPeriod · row + column · column]`, times beta. */
+export interface Addend {
+  readonly slot: Slot;
+  readonly row: number;
+  readonly column: number;
+  readonly rowPeriod: number;
+}
+
+/** What the slices add up to. */
+export interface SliceSum {
+  readonly source: Slot;
+  /** Elements of the result. */
+  readonly length: number;
+  readonly slices: number;
+  readonly rowLength: number;
+  readonly addend?: Addend | undefined;
+  readonly alpha: number;
+  readonly beta: number;
+}
+
+/** `y0 = alpha · Σ slices + beta · addend`. */
+export function sumSlices({ source, length, slices, rowLength, addend, alpha, beta }: SliceSum): Dispatch {
+  return dispatch(shader, {
+    bindings: [source, addend?.slot ?? source, "y0"],
+    constants: { WORKGROUP_SIZE, HAS_C: addend !== undefined },
+    uniforms: {
+      length,
+      slices,
+      row_length: rowLength,
+      row_period: addend?.rowPeriod ?? 1,
+      c_row: addend?.row ?? 0,
+      c_column: addend?.column ?? 0,
+      alpha,
+      beta,
+    },
+    workgroups: linearGrid(length, WORKGROUP_SIZE),
+  });
+}
