@@ -64,7 +64,7 @@ export function findSkipped(view: GraphView): Map<string, string> {
   for (const node of view.nodes) {
     if (node.domain !== "") continue;
     for (const pattern of PATTERNS) {
-      for (const found of pattern.find(view, node)) skipped.set(found.name, pattern.name);
+      for (const { name } of pattern.find(view, node)) if (!skipped.has(name)) skipped.set(name, pattern.name);
     }
   }
   return skipped;
