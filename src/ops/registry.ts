@@ -35,6 +35,7 @@ import { pad } from "./pad.ts";
 import { dequantizeLinear, quantizeLinear } from "./quantize_linear.ts";
 import { REDUCE_OPERATORS } from "./reduce.ts";
 import { reshapes } from "./reshape.ts";
+import { RESIZE_OPERATORS } from "./resize.ts";
 import { reverseSequence } from "./reverse_sequence.ts";
 import { sampleRange } from "./sample_range.ts";
 import { scatterElements, scatterOld } from "./scatter_elements.ts";
@@ -94,6 +95,7 @@ export const OPERATORS: readonly OpDef[] = [
   range,
   ...REDUCE_OPERATORS,
   ...reshapes,
+  ...RESIZE_OPERATORS,
   reverseSequence,
   sampleRange,
   scatterElements,

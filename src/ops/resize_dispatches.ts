@@ -1,0 +1,138 @@
+/** The kernels behind Resize and Upsample. */
+import nearestCode from "../../shaders/resize_nearest.wgsl" with { type: "text" };
+import blendCode from "../../shaders/resize.wgsl" with { type: "text" };
+import {
+  type Dispatch,
+  dispatch,
+  linearGrid,
+  type Lowering,
+  type Shader,
+  type Slot,
+  WORKGROUP_SIZE,
+} from "../base/dispatch.ts";
+import { UnsupportedError } from "../base/errors.ts";
+import { elementCount, isFloat, storageOf, type TensorType } from "../base/tensor.ts";
+import { type CoordinateMode, coordinateTransform, isKept, type NearestMode, type ResizeAxis } from "./resize_axes.ts";
+
+/** How elements are computed, whatever the sizes. */
+export interface ResizeSettings {
+  readonly mode: "nearest" | "linear" | "cubic";
+  readonly coordinates: CoordinateMode;
+  readonly nearestMode: NearestMode;
+  /** Parameter of the cubic kernel. */
+  readonly cubic: number;
+  readonly excludeOutside: boolean;
+  readonly extrapolation: number;
+  readonly antialias: boolean;
+}
+
+type SharedUniform = "length" | "inner" | "extrapolation" | "sizes" | "extents" | "transforms" | "windows";
+
+const nearestShader: Shader<"WORKGROUP_SIZE" | "CROPS", SharedUniform> = {
+  name: "resize_nearest",
+  code: nearestCode,
+  constants: ["WORKGROUP_SIZE", "CROPS"],
+  uniforms: ["length", "inner", "extrapolation", "sizes", "extents", "transforms", "windows"],
+  epilogue: true,
+};
+
+const blendShader: Shader<
+  "WORKGROUP_SIZE" | "CROPS" | "CUBIC" | "EXCLUDES_OUTSIDE" | "NORMALIZES",
+  SharedUniform | "cubic"
+> = {
+  name: "resize",
+  code: blendCode,
+  constants: ["WORKGROUP_SIZE", "CROPS", "CUBIC", "EXCLUDES_OUTSIDE", "NORMALIZES"],
+  uniforms: ["length", "inner", "extrapolation", "cubic", "sizes", "extents", "transforms", "windows"],
+  epilogue: true,
+};
+
+/** Axes that the kernels resize at once. */
+const MAX_AXES = 3;
+
+/** Resizes `x0` into `y0`: in one pass where few axes change, axis by axis where many do or the filter is wide. */
+export function lowerResize(x: TensorType, axes: readonly ResizeAxis[], settings: ResizeSettings): Lowering {
+  if (settings.mode !== "nearest" && !isFloat(x.dtype)) {
+    throw new UnsupportedError(`Cannot resize: mode is ${settings.mode} and the input ${x.dtype}, expected float`);
+  }
+  const changed = axes.flatMap((axis, at) => isKept(axis, settings.coordinates) ? [] : [at]);
+  if (changed.length === 0) return { dispatches: [], aliasOf: 0 };
+  const [first, last] = [changed[0]!, changed.at(-1)!];
+  const together = last - first < MAX_AXES && !(settings.antialias && changed.length > 1);
+  const spans = together ? [[first, last]] : changed.map((at) => [at, at]);
+  const shape = [...x.shape];
+  const dispatches: Dispatch[] = [];
+  const temporaries: number[] = [];
+  let source: Slot = "x0";
+  spans.forEach(([from, to], place) => {
+    const isLast = place === spans.length - 1;
+    const destination: Slot = isLast ? "y0" : `t${place}`;
+    const inner = elementCount(shape.slice(to! + 1));
+    const span = axes.slice(from, to! + 1);
+    span.forEach(({ size }, offset) => shape[from! + offset] = size);
+    const length = elementCount(shape);
+    if (!isLast) temporaries.push(length);
+    if (length > 0) dispatches.push(pass(source, destination, x, span, inner, length, settings));
+    source = destination;
+  });
+  return { dispatches, temporaries };
+}
+
+function pass(
+  source: Slot,
+  destination: Slot,
+  { dtype }: TensorType,
+  span: readonly ResizeAxis[],
+  inner: number,
+  length: number,
+  settings: ResizeSettings,
+): Dispatch {
+  const kept: ResizeAxis = { extent: 1, size: 1, scale: 1, start: 0, end: 1 };
+  const axes = [...new Array<ResizeAxis>(MAX_AXES - span.length).fill(kept), ...span];
+  const nearest = settings.mode === "nearest";
+  const uniforms = {
+    length,
+    inner,
+    extrapolation: settings.extrapolation,
+    sizes: axes.map(({ size }) => size),
+    extents: axes.map(({ extent }) => extent),
+    transforms: axes.flatMap((axis) => coordinateTransform(axis, settings.coordinates)),
+    windows: axes.flatMap((axis) => nearest ? rounding(axis, settings) : window(axis, settings)),
+  };
+  const CROPS = settings.coordinates === "tf_crop_and_resize";
+  const shared = { bindings: [source, destination], workgroups: linearGrid(length, WORKGROUP_SIZE) };
+  if (nearest) {
+    const type = storageOf(dtype);
+    return dispatch(nearestShader, {
+      ...shared,
+      constants: { WORKGROUP_SIZE, CROPS },
+      uniforms,
+      aliases: { T: type, R: type },
+    });
+  }
+  return dispatch(blendShader, {
+    ...shared,
+    constants: {
+      WORKGROUP_SIZE,
+      CROPS,
+      CUBIC: settings.mode === "cubic",
+      EXCLUDES_OUTSIDE: settings.excludeOutside,
+      NORMALIZES: settings.excludeOutside || settings.antialias,
+    },
+    uniforms: { ...uniforms, cubic: settings.cubic },
+  });
+}
+
+/** Sign and bias with which the kernel rounds: `sign * floor(sign * coordinate + bias)`. */
+function rounding({ scale }: ResizeAxis, { nearestMode }: ResizeSettings): number[] {
+  const up = nearestMode === "ceil" || nearestMode === "round_prefer_floor" || (nearestMode === "simple" && scale < 1);
+  return [up ? -1 : 1, nearestMode.startsWith("round") ? 0.5 : 0, 0, 0];
+}
+
+/** Number of neighbours and stretch of the filter along an axis. */
+function window(axis: ResizeAxis, { mode, coordinates, antialias }: ResizeSettings): number[] {
+  if (isKept(axis, coordinates)) return [1, 1, 0, 0];
+  const stretch = antialias ? Math.min(axis.scale, 1) : 1;
+  const first = Math.floor(-(mode === "cubic" ? 2 : 1) / stretch) + 1;
+  return [2 - 2 * first, stretch, 0, 0];
+}
