@@ -3,7 +3,7 @@
  *
  *     deno run -A bench/ort_parity.ts MODEL.onnx DATASET [LIMIT]
  */
-import { accuracy, argMax, loadModel, meanMetric, openDataset, Runtime, evaluateModel } from "../mod.ts";
+import { accuracy, argMax, evaluateModel, loadModel, meanMetric, openDataset, Runtime } from "../mod.ts";
 import { runOnnxRuntime } from "./onnxruntime.ts";
 
 /** Parity of one model on one dataset. */
@@ -41,9 +41,7 @@ export async function measureParity(
     const batch = typeof model.graph.inputs[0]!.shape?.[0] === "number" ? 1 : 16;
     await runOnnxRuntime(source, dataset, indices, (index, [output]) => {
       const scores = output!.data;
-      const largest = scores.reduce((high: number, value) => Math.max(high, Math.abs(value)), 0);
-      const error = own[index]!.reduce((high, value, place) => Math.max(high, Math.abs(value - scores[place]!)), 0);
-      maxRelativeError = Math.max(maxRelativeError, error / Math.max(largest, 1e-12));
+      maxRelativeError = Math.max(maxRelativeError, relativeError(own[index]!, scores));
       agree += argMax(scores) === argMax(own[index]!) ? 1 : 0;
       right += argMax(scores) === labels?.[index] ? 1 : 0;
     }, { batch });
@@ -57,6 +55,17 @@ export async function measureParity(
   } finally {
     dataset.close();
   }
+}
+
+/** Largest difference, relative to the largest magnitude expected. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let largest = 1e-12;
+  let error = 0;
+  for (let place = 0; place < expected.length; place++) {
+    largest = Math.max(largest, Math.abs(expected[place]!));
+    error = Math.max(error, Math.abs(actual[place]! - expected[place]!));
+  }
+  return error / largest;
 }
 
 if (import.meta.main) {
