@@ -9,7 +9,7 @@ import { eachCoordinate, offsetOf } from "./coordinates.ts";
 import { requireFloat } from "./float_sums.ts";
 import { lowerMatmul } from "./matmul_kernel.ts";
 import { defineOp, type Operands } from "./op.ts";
-import { type AxisWindow, slideWindows, type WindowAttributes, windowAttributes } from "./window.ts";
+import { type AxisWindow, slideWindows, type WindowAttributes, windowAttributes } from "./sliding_window.ts";
 
 interface ConvAttributes extends WindowAttributes {
   readonly group: number;

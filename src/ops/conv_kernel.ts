@@ -5,7 +5,7 @@ import { convFunctions, segmentLength, type UnrolledTaps } from "./conv_code.ts"
 import { LoweringBuilder, packRows } from "./packing.ts";
 import { sumSlices } from "./slices.ts";
 import { type Tile, tileOf } from "./tiles.ts";
-import { type AxisWindow, threeAxes } from "./window.ts";
+import { type AxisWindow, threeAxes } from "./sliding_window.ts";
 
 const shader: Shader<
   "WORKGROUP_SIZE" | "TILE_ROWS" | "TILE_COLUMNS",

@@ -11,17 +11,21 @@ import { CLIP_OPERATORS } from "./clip.ts";
 import { COMPARISON_OPERATORS } from "./comparisons.ts";
 import { compress } from "./compress.ts";
 import { concat } from "./concat.ts";
-import { conv } from "./conv.ts";
 import { constant, constantOfShape, eyeLike, range } from "./constants.ts";
+import { conv } from "./conv.ts";
 import { cumulativeSum } from "./cumulative_sum.ts";
 import { depthToSpace, spaceToDepth } from "./depth_to_space.ts";
+import { dynamicQuantizeLinear } from "./dynamic_quantize_linear.ts";
 import { expand } from "./expand.ts";
 import { gather } from "./gather.ts";
 import { gatherElements } from "./gather_elements.ts";
 import { gatherND } from "./gather_nd.ts";
 import { gemm } from "./gemm.ts";
+import { GLOBAL_POOL_OPERATORS } from "./global_pool.ts";
 import { hardmax } from "./hardmax.ts";
 import { dropout, identity } from "./identity.ts";
+import { convInteger, qlinearConv } from "./integer_conv.ts";
+import { matmulInteger, qlinearMatmul } from "./integer_matmul.ts";
 import { layerNormalization } from "./layer_normalization.ts";
 import { lpNormalization } from "./lp_normalization.ts";
 import { lrn } from "./lrn.ts";
@@ -32,11 +36,13 @@ import { NORMALIZATION_OPERATORS } from "./normalizations.ts";
 import { normalizeSamples } from "./normalize_samples.ts";
 import { oneHot } from "./one_hot.ts";
 import { pad } from "./pad.ts";
+import { POOL_OPERATORS } from "./pool.ts";
 import { dequantizeLinear, quantizeLinear } from "./quantize_linear.ts";
 import { REDUCE_OPERATORS } from "./reduce.ts";
 import { reshapes } from "./reshape.ts";
 import { RESIZE_OPERATORS } from "./resize.ts";
 import { reverseSequence } from "./reverse_sequence.ts";
+import { sampleHistogram } from "./sample_histogram.ts";
 import { sampleRange } from "./sample_range.ts";
 import { scatterElements, scatterOld } from "./scatter_elements.ts";
 import { scatterND } from "./scatter_nd.ts";
@@ -51,7 +57,6 @@ import { trilu } from "./trilu.ts";
 import { VARIADIC_OPERATORS } from "./variadic.ts";
 import { where } from "./where.ts";
 import { WINDOW_OPERATORS } from "./windows.ts";
-import { sampleHistogram } from "./sample_histogram.ts";
 
 export const OPERATORS: readonly OpDef[] = [
   ...ACTIVATION_OPERATORS,
@@ -66,19 +71,22 @@ export const OPERATORS: readonly OpDef[] = [
   ...COMPARISON_OPERATORS,
   compress,
   concat,
-  conv,
   constant,
   constantOfShape,
+  conv,
+  convInteger,
   cumulativeSum,
   depthToSpace,
   dequantizeLinear,
   dropout,
+  dynamicQuantizeLinear,
   expand,
   eyeLike,
   gather,
   gatherElements,
   gatherND,
   gemm,
+  ...GLOBAL_POOL_OPERATORS,
   hardmax,
   identity,
   layerNormalization,
@@ -86,17 +94,22 @@ export const OPERATORS: readonly OpDef[] = [
   lrn,
   ...MATH_OPERATORS,
   matmul,
-  ...NORMALIZATION_OPERATORS,
+  matmulInteger,
   nonZero,
+  ...NORMALIZATION_OPERATORS,
   normalizeSamples,
   oneHot,
   pad,
+  ...POOL_OPERATORS,
+  qlinearConv,
+  qlinearMatmul,
   quantizeLinear,
   range,
   ...REDUCE_OPERATORS,
   ...reshapes,
   ...RESIZE_OPERATORS,
   reverseSequence,
+  sampleHistogram,
   sampleRange,
   scatterElements,
   scatterND,
@@ -114,7 +127,6 @@ export const OPERATORS: readonly OpDef[] = [
   ...VARIADIC_OPERATORS,
   where,
   ...WINDOW_OPERATORS,
-  sampleHistogram,
 ];
 
 const byName = new Map<string, OpDef[]>();
