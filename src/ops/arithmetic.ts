@@ -126,10 +126,12 @@ const rows: readonly BinaryRow[] = [
       },
       {
         name: "float fmod",
-        inputs: [
-          { dtype: "float32", shape: [4], value: new Float32Array([-4.3, 7.2, 5, -8]) },
-          { dtype: "float32", shape: [4], value: new Float32Array([2.1, -3.4, 8, 3]) },
-        ],
+        inputs: [{ dtype: "float32", shape: [3, 4] }, {
+          dtype: "float32",
+          shape: [4],
+          value: new Float32Array([2.1, -3.4, 8, 3]),
+        }],
+        range: [-9, 9],
         attributes: { fmod: 1 },
       },
     ],

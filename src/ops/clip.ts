@@ -26,8 +26,9 @@ const clipByAttributes = unaryOp({
     beta: Math.fround(raw.float("max", LARGEST_FLOAT)),
   }),
   asActivation: ({ alpha, beta }) => ({ kind: "clip", alpha, beta }),
+  caseOpset: 10,
   cases: [
-    { name: "both bounds", inputs: [{ dtype: "float32", shape: [65] }], attributes: { min: -1, max: 2.5 }, opset: 6 },
+    { name: "both bounds", inputs: [{ dtype: "float32", shape: [65] }], attributes: { min: -1, max: 2.5 } },
     { name: "crossed bounds", inputs: [{ dtype: "float32", shape: [65] }], attributes: { min: 2, max: 1 }, opset: 6 },
   ],
 });

@@ -54,7 +54,7 @@ export const hardmax = defineOp<SoftmaxAttributes>({
   reference: ([x], attributes) => {
     const data = allocate(x!.dtype, x!.data.length);
     eachGroup(x!, softmaxAxes(x!.shape, attributes), (values, places) => {
-      const first = places[values.indexOf(Math.max(...values))];
+      const first = places[values.indexOf(values.reduce((most, value) => Math.max(most, value), -Infinity))];
       if (first !== undefined) data[first] = 1;
     });
     return [{ ...x!, data }];

@@ -1,7 +1,7 @@
 /** QuantizeLinear and DequantizeLinear: per tensor, per axis and in blocks. */
 import dequantizeCode from "../../shaders/dequantize_linear.wgsl" with { type: "text" };
 import quantizeCode from "../../shaders/quantize_linear.wgsl" with { type: "text" };
-import { dispatch, linearGrid, type Shader, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import { ModelError, UnsupportedError } from "../base/errors.ts";
 import { normalizeAxis, stridesOf } from "../base/shape.ts";
 import {
@@ -71,18 +71,8 @@ export const quantizeLinear = defineOp<QuantizeAttributes>({
     return [{ dtype: result, shape: x!.shape }];
   },
   lower: ([x, scale, zeroPoint], [y], { axis, block }) => {
-    const { perTensor, ...layout } = scaleLayout(x!.shape, scale!.shape, axis, block);
-    const length = elementCount(x!.shape);
-    const [low, high] = integerRange(y!.dtype);
-    return {
-      dispatches: [dispatch(quantizeShader, {
-        bindings: ["x0", "x1", zeroPoint ? "x2" : "x1", "y0"],
-        constants: { WORKGROUP_SIZE, PER_TENSOR: perTensor, HAS_ZERO_POINT: zeroPoint !== undefined },
-        uniforms: { length, ...layout, low, high },
-        aliases: { T: storageOf(x!.dtype) },
-        workgroups: linearGrid(length, WORKGROUP_SIZE),
-      })],
-    };
+    const layout = scaleLayout(x!.shape, scale!.shape, axis, block);
+    return { dispatches: [quantizeDispatch(x!, y!.dtype, layout, ["x1", zeroPoint ? "x2" : undefined])] };
   },
   reference: ([x, scale, zeroPoint], { axis, block, dtype }) => {
     const result = zeroPoint?.dtype ?? dtype;
@@ -129,6 +119,24 @@ export const dequantizeLinear = defineOp<Omit<QuantizeAttributes, "dtype">>({
   },
   cases: dequantizeCases(),
 });
+
+/** One dispatch that quantizes input 0 into output 0; the zero point's slot may be absent. */
+export function quantizeDispatch(
+  x: TensorType,
+  dtype: DType,
+  { perTensor, ...layout }: ScaleLayout,
+  [scale, zeroPoint]: readonly [Slot, Slot | undefined],
+): Dispatch {
+  const length = elementCount(x.shape);
+  const [low, high] = integerRange(dtype);
+  return dispatch(quantizeShader, {
+    bindings: ["x0", scale, zeroPoint ?? scale, "y0"],
+    constants: { WORKGROUP_SIZE, PER_TENSOR: perTensor, HAS_ZERO_POINT: zeroPoint !== undefined },
+    uniforms: { length, ...layout, low, high },
+    aliases: { T: storageOf(x.dtype) },
+    workgroups: linearGrid(length, WORKGROUP_SIZE),
+  });
+}
 
 function checkParameters(
   x: TensorType,

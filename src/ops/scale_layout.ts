@@ -14,7 +14,8 @@ export interface ScaleLayout {
   readonly inner_stride: number;
 }
 
-const PER_TENSOR: ScaleLayout = {
+/** One scale for all. */
+export const PER_TENSOR: ScaleLayout = {
   perTensor: true,
   inner: 1,
   extent: 1,

@@ -38,6 +38,8 @@ export interface UnaryRow {
   readonly asActivation?: (attributes: UnaryAttributes) => Activation | undefined;
   readonly tolerance?: Tolerance;
   readonly range?: readonly [number, number];
+  /** Opset of the cases, where it is not the newest. */
+  readonly caseOpset?: number;
   /** Cases beyond several workgroups, empty and rank 0. */
   readonly cases?: readonly OpCase[];
 }
@@ -95,6 +97,7 @@ function casesOf(row: UnaryRow): OpCase[] {
   const dtype = (row.takes ?? isFloat)("float32") ? "float32" : "bool";
   const shared = {
     ...(row.range ? { range: row.range } : {}),
+    ...(row.caseOpset ? { opset: row.caseOpset } : {}),
     ...(row.tolerance ? { tolerance: row.tolerance } : {}),
   };
   const of = (...shape: number[]) => [{ dtype, shape } as const];
