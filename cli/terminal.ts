@@ -1,0 +1,43 @@
+/** Where commands write to. */
+
+/** Standard output and error of the process. */
+export interface Terminal {
+  /** A line of the result. */
+  print(line: string): void;
+  /** A line about the work: progress and messages. */
+  say(line: string): void;
+  /** Overwrites the line at the cursor, where messages go to a terminal; says nothing elsewhere. */
+  showLive(line: string): void;
+  /** Whether messages go to a terminal. */
+  readonly isLive: boolean;
+}
+
+/** How every command ends. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, dropNotReached: 3, interrupted: 130 } as const;
+
+/** One of the exit codes. */
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** What commands get from around them. */
+export interface Context {
+  readonly terminal: Terminal;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+/** Options that every command has. */
+export interface CommonOptions {
+  readonly json?: true | undefined;
+  readonly verbose?: true | undefined;
+}
+
+/** Prints a result: as text, or with --json as the one document on standard output. */
+export function printResult(context: Context, options: CommonOptions, text: string, document: unknown): void {
+  context.terminal.print(options.json ? JSON.stringify(document, jsonValue, 2) : text);
+}
+
+/** JSON has no infinities and no NaN: they become null. Typed arrays become lists. */
+function jsonValue(_key: string, value: unknown): unknown {
+  if (typeof value === "number" && !Number.isFinite(value)) return null;
+  return ArrayBuffer.isView(value) && !(value instanceof DataView) ? Array.from(value as Float64Array) : value;
+}

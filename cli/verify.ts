@@ -1,0 +1,45 @@
+/** `verify`: folders of the ONNX backend tests on the GPU. */
+import { DEFAULT_CLOSENESS, findTestFolders, type Verdict, verifyFolders } from "../mod.ts";
+import { numberOption } from "./number_option.ts";
+import { type CommonOptions, type Context, EXIT, type ExitCode, printResult } from "./terminal.ts";
+
+/** Options of `verify`. */
+export interface VerifyOptions extends CommonOptions {
+  readonly rtol?: string | undefined;
+  readonly atol?: string | undefined;
+  readonly software?: true | undefined;
+}
+
+/** Prints a line per folder as it is done, and the totals. */
+export async function runVerify(context: Context, paths: readonly string[], options: VerifyOptions): Promise<ExitCode> {
+  const { terminal, signal } = context;
+  const closeness = {
+    relative: numberOption("--rtol", options.rtol, DEFAULT_CLOSENESS.relative),
+    absolute: numberOption("--atol", options.atol, DEFAULT_CLOSENESS.absolute),
+  };
+  const folders = await findTestFolders(paths);
+  const verdicts: Verdict[] = [];
+  const software = options.software ?? false;
+  for await (const verdict of verifyFolders(folders, { closeness, software, signal })) {
+    verdicts.push(verdict);
+    if (options.json) {
+      terminal.showLive(`${verdicts.length} of ${folders.length} folders`);
+    } else {
+      terminal.print(lineOf(verdict));
+    }
+  }
+  const count = (status: Verdict["status"]) => verdicts.filter((verdict) => verdict.status === status).length;
+  const totals = { passed: count("passed"), failed: count("failed"), unsupported: count("unsupported") };
+  printResult(
+    context,
+    options,
+    `${totals.passed} passed, ${totals.failed} failed, ${totals.unsupported} unsupported`,
+    { version: 1, ...totals, folders: verdicts },
+  );
+  return totals.failed > 0 ? EXIT.failed : EXIT.ok;
+}
+
+function lineOf({ folder, status, detail, isHostOnly }: Verdict): string {
+  const remark = detail !== undefined ? `: ${detail}` : isHostOnly ? " (known without running)" : "";
+  return `${status.padEnd(11)}  ${folder}${remark}`;
+}

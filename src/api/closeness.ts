@@ -1,0 +1,33 @@
+/** Whether a computed tensor is what a test vector says. */
+import { sameShape } from "../base/shape.ts";
+import { formatShape, type HostTensor, isFloat } from "../base/tensor.ts";
+
+/** How far a float may be off: `absolute + relative · |expected|`. Integers and bool are compared exactly. */
+export interface Closeness {
+  readonly relative: number;
+  readonly absolute: number;
+}
+
+/** Undefined where `actual` is as expected, else one sentence on the difference. NaN equals NaN, infinities themselves. */
+export function differenceOf(actual: HostTensor, expected: HostTensor, closeness: Closeness): string | undefined {
+  if (actual.dtype !== expected.dtype) return `is ${actual.dtype}, expected ${expected.dtype}`;
+  if (!sameShape(actual.shape, expected.shape)) {
+    return `has shape ${formatShape(actual.shape)}, expected ${formatShape(expected.shape)}`;
+  }
+  const { relative, absolute } = isFloat(expected.dtype) ? closeness : { relative: 0, absolute: 0 };
+  let [worst, worstExcess, count] = [-1, 0, 0];
+  expected.data.forEach((wanted, index) => {
+    const found = actual.data[index] ?? NaN;
+    if (found === wanted || (Number.isNaN(found) && Number.isNaN(wanted))) return;
+    const excess = Math.abs(found - wanted) - (absolute + relative * Math.abs(wanted));
+    // Written so that a NaN or an infinity on one side counts.
+    if (excess <= 0 && Number.isFinite(wanted)) return;
+    count++;
+    const rank = Number.isFinite(excess) ? excess : Infinity;
+    if (worst < 0 || rank > worstExcess) [worst, worstExcess] = [index, rank];
+  });
+  if (worst < 0) return undefined;
+  return `has ${count} of ${expected.data.length} elements off, worst ${actual.data[worst]} at ${worst}, expected ${
+    expected.data[worst]
+  }`;
+}

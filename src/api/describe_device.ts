@@ -1,0 +1,23 @@
+/** What the adapter can do, for people who ask why a run is slow or fails. */
+import type { Runtime } from "./runtime.ts";
+
+/** The adapter in use, with what it offers and what the project asks of it. */
+export interface DeviceDescription {
+  /** Adapter's own description: for most drivers the name of the GPU and of the driver. */
+  readonly description: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly isSoftware: boolean;
+  readonly features: readonly string[];
+  /** Limits of the adapter. */
+  readonly limits: Readonly<Record<string, number>>;
+  /** Bytes of the largest tensor that one binding can hold. */
+  readonly largestBinding: number;
+}
+
+/** Describes the adapter of an open runtime. */
+export function describeDevice(runtime: Runtime): DeviceDescription {
+  const { adapter, features, adapterLimits, largestBinding } = runtime.gpu;
+  const { description, vendor, architecture, isSoftware } = adapter;
+  return { description, vendor, architecture, isSoftware, features, limits: adapterLimits, largestBinding };
+}

@@ -1,0 +1,46 @@
+/** Text in columns. */
+
+/** One cell; numbers stand flush right. */
+export type Cell = string | number;
+
+/** Lines of a table: columns two spaces apart, numbers flush right, nothing behind the last cell. */
+export function formatTable(rows: readonly (readonly Cell[])[], indent = ""): string {
+  const columns = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from(
+    { length: columns },
+    (_, column) => Math.max(...rows.map((row) => String(row[column] ?? "").length)),
+  );
+  const lines = rows.map((row) =>
+    indent + row.map((cell, column) => {
+      const text = String(cell);
+      return typeof cell === "number" ? text.padStart(widths[column]!) : text.padEnd(widths[column]!);
+    }).join("  ").trimEnd()
+  );
+  return lines.join("\n");
+}
+
+/** `1.2 MiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB"];
+  let [value, unit] = [bytes, 0];
+  while (value >= 1024 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
+}
+
+/** `1,234,567`. */
+export function formatCount(count: number): string {
+  return Math.round(count).toLocaleString("en-US");
+}
+
+/** `1 group`, `3 groups`. */
+export function formatPlural(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** `8.3 s`, `12 min 5 s`, `3 h 20 min`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  const minutes = Math.floor(Math.round(seconds) / 60);
+  if (minutes < 60) return `${minutes} min ${Math.round(seconds) % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
