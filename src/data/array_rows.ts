@@ -3,7 +3,7 @@ import { DatasetError } from "../base/errors.ts";
 import { allocate, type DType, elementCount, type HostTensor, type TensorData } from "../base/tensor.ts";
 import { bytesPerElement, decodeElements } from "./elements.ts";
 import { IDX_HEADER_BYTES, parseIdxHeader } from "./idx.ts";
-import { type ArrayHeader, checkArraySize, decodeArray, NPY_HEADER_BYTES, parseNpyHeader } from "./npy.ts";
+import { type ArrayHeader, bodyBytes, checkArraySize, decodeArray, NPY_HEADER_BYTES, parseNpyHeader } from "./npy.ts";
 import { readDataFile, unreadable } from "./read_file.ts";
 
 /** Random access to the rows of an array. */
@@ -19,26 +19,42 @@ export interface ArrayRows {
 /** Files above this stay on disk and are read row by row. */
 const MAX_LOADED_BYTES = 2 ** 30;
 
+/** How an array file is laid out. */
+export type ArrayFormat = "npy" | "idx";
+
+const FORMATS = {
+  npy: { parse: parseNpyHeader, headBytes: NPY_HEADER_BYTES },
+  idx: { parse: parseIdxHeader, headBytes: IDX_HEADER_BYTES },
+} as const;
+
 /** Opens a .npy or IDX file, plain or .gz. */
 export async function openArrayFile(
   path: string,
-  format: "npy" | "idx",
+  format: ArrayFormat,
   maxLoadedBytes: number = MAX_LOADED_BYTES,
 ): Promise<ArrayRows> {
-  const what = `"${path}"`;
-  const parse = format === "npy" ? parseNpyHeader : parseIdxHeader;
   let size: number;
   try {
     size = (await Deno.stat(path)).size;
   } catch (cause) {
     throw unreadable(path, cause);
   }
-  if (size > maxLoadedBytes && !path.endsWith(".gz")) {
-    const head = format === "npy" ? NPY_HEADER_BYTES : IDX_HEADER_BYTES;
-    return openOnDisk(path, (bytes) => parse(bytes, what), Math.min(head, size), size);
-  }
-  const bytes = await readDataFile(path);
-  return inMemory(decodeArray(bytes, parse(bytes, what), what), what);
+  if (size > maxLoadedBytes && !path.endsWith(".gz")) return openOnDisk(path, format, size);
+  return inMemory(await readArrayFile(path, format), `"${path}"`);
+}
+
+/** Reads a whole .npy or IDX file, plain or .gz; of the latter no more is inflated than its header says. */
+export async function readArrayFile(path: string, format: ArrayFormat): Promise<HostTensor> {
+  const what = `"${path}"`;
+  const { parse, headBytes } = FORMATS[format];
+  const bytes = await readDataFile(path, {
+    headBytes,
+    needed: (head) => {
+      const header = parse(head, what);
+      return header.offset + bodyBytes(header);
+    },
+  });
+  return decodeArray(bytes, parse(bytes, what), what);
 }
 
 /** Rows of a tensor that is held anyway. */
@@ -59,15 +75,11 @@ export function inMemory(tensor: HostTensor, what: string): ArrayRows {
   };
 }
 
-function openOnDisk(
-  path: string,
-  parse: (bytes: Uint8Array) => ArrayHeader,
-  headBytes: number,
-  size: number,
-): ArrayRows {
+function openOnDisk(path: string, format: ArrayFormat, size: number): ArrayRows {
+  const { parse, headBytes } = FORMATS[format];
   const file = Deno.openSync(path);
   try {
-    const header = parse(readAt(file, 0, headBytes, path));
+    const header = parse(readAt(file, 0, Math.min(headBytes, size), path), `"${path}"`);
     checkArraySize(header, size, `"${path}"`);
     if (header.columnMajor && header.shape.length > 1) {
       throw new DatasetError(
@@ -93,7 +105,7 @@ function rowsOnDisk(file: Deno.FsFile, header: ArrayHeader, path: string): Array
       indices.forEach((index, place) => {
         packed.set(readAt(file, offset + index * rowBytes, rowBytes, path), place * rowBytes);
       });
-      return Promise.resolve(decodeElements(packed, dtype, littleEndian));
+      return Promise.resolve(decodeElements(packed, dtype, littleEndian, `"${path}"`));
     },
     close: () => file.close(),
   };

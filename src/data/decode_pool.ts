@@ -122,7 +122,8 @@ class WorkerPool implements DecodePool {
     const [culprit, ...others] = thread.tasks;
     this.#threads = this.#threads.filter((other) => other !== thread);
     this.#waiting.unshift(...others);
-    culprit?.reject(undecodable(culprit.job.path, `the decoder died of it (${message})`));
+    const [reason = ""] = message.trim().split("\n");
+    culprit?.reject(undecodable(culprit.job.path, `the decoder died of it (${reason})`));
     if (!this.#closed && this.#waiting.length > 0) {
       this.#threads.push(this.#start());
       this.#assign();

@@ -9,23 +9,32 @@ export function bytesPerElement(dtype: DType): number {
   return dtype === "float16" || dtype === "int16" || dtype === "uint16" ? 2 : 1;
 }
 
-/** Decodes packed elements; the result may share the bytes' memory. Throws DatasetError where 64-bit integers exceed 2^53. */
-export function decodeElements(bytes: Uint8Array, dtype: DType, littleEndian: boolean): TensorData {
+/**
+ * Decodes packed elements; the result may share the bytes' memory. `what` names the file where 64-bit integers are beyond
+ * 2^53, which is an error.
+ */
+export function decodeElements(bytes: Uint8Array, dtype: DType, littleEndian: boolean, what: string): TensorData {
   const size = bytesPerElement(dtype);
   const length = bytes.byteLength / size;
   const aligned = bytes.byteOffset % size === 0;
   if (size === 1) return dtype === "int8" ? new Int8Array(bytes.buffer, bytes.byteOffset, length) : bytes;
   const view = littleEndian && aligned ? NATIVE_VIEW[dtype]?.(bytes.buffer, bytes.byteOffset, length) : undefined;
-  return view ?? decodeEach(bytes, dtype, littleEndian);
+  return view ?? decodeEach(bytes, dtype, littleEndian, what);
 }
 
-function decodeEach(bytes: Uint8Array, dtype: DType, littleEndian: boolean): TensorData {
+function decodeEach(bytes: Uint8Array, dtype: DType, littleEndian: boolean, what: string): TensorData {
   const size = bytesPerElement(dtype);
   const length = bytes.byteLength / size;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const values = allocate(dtype, length);
   const get = ELEMENT_READER[dtype];
   for (let index = 0; index < length; index++) values[index] = get(view, index * size, littleEndian);
+  const inexact = dtype.endsWith("int64") ? values.findIndex((value) => !Number.isSafeInteger(value)) : -1;
+  if (inexact >= 0) {
+    throw new DatasetError(
+      `Cannot read ${what}: element ${inexact} is about ${values[inexact]}, expected integers below 2^53`,
+    );
+  }
   return values;
 }
 
@@ -50,19 +59,13 @@ const ELEMENT_READER: Readonly<Record<DType, ElementReader>> = {
   int8: (view, offset) => view.getInt8(offset),
   int16: (view, offset, little) => view.getInt16(offset, little),
   int32: (view, offset, little) => view.getInt32(offset, little),
-  int64: (view, offset, little) => exact(view.getBigInt64(offset, little)),
+  int64: (view, offset, little) => Number(view.getBigInt64(offset, little)),
   uint8: (view, offset) => view.getUint8(offset),
   uint16: (view, offset, little) => view.getUint16(offset, little),
   uint32: (view, offset, little) => view.getUint32(offset, little),
-  uint64: (view, offset, little) => exact(view.getBigUint64(offset, little)),
+  uint64: (view, offset, little) => Number(view.getBigUint64(offset, little)),
   bool: (view, offset) => view.getUint8(offset),
 };
-
-function exact(value: bigint): number {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number)) throw new DatasetError(`Cannot read integer ${value}: beyond 2^53`);
-  return number;
-}
 
 /** IEEE 754 binary16, given as its bits. */
 function halfToNumber(bits: number): number {

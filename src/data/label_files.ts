@@ -1,14 +1,13 @@
 /** Labels of array samples, from the file or list that a configuration names. */
 import { join } from "node:path";
 import { DatasetError } from "../base/errors.ts";
-import { decodeArray, decodeNpy } from "./npy.ts";
-import { parseIdxHeader } from "./idx.ts";
+import { readArrayFile } from "./array_rows.ts";
 import type { Labels } from "./dataset.ts";
 import type { DatasetConfig, LabelOrigin } from "./dataset_config.ts";
 import { type LabelContext, labelsFromList, labelsFromTensor, parseClass } from "./labels.ts";
 import { checkAgainstFiles, readLabelTable } from "./label_table.ts";
 import { readNpzMember, splitMember } from "./npz.ts";
-import { pathKind, readDataFile, readTextFile } from "./read_file.ts";
+import { pathKind, readTextFile } from "./read_file.ts";
 
 /** Reads labels for samples that are numbered, not named: table lines name them by index. */
 export async function readArrayLabels(
@@ -44,13 +43,8 @@ export async function readListedLabels(
   if (await pathKind(path) === undefined) {
     throw new DatasetError(`Cannot read labels ${context.what}: the file does not exist`);
   }
-  if (path.endsWith(".npy")) {
-    return labelsFromTensor(decodeNpy(await readDataFile(path), context.what), samples, context);
-  }
-  if (/(\.idx|ubyte)(\.gz)?$/.test(path)) {
-    const bytes = await readDataFile(path);
-    return labelsFromTensor(decodeArray(bytes, parseIdxHeader(bytes, context.what), context.what), samples, context);
-  }
+  const format = /\.npy(\.gz)?$/.test(path) ? "npy" : /(\.idx|ubyte)(\.gz)?$/.test(path) ? "idx" : undefined;
+  if (format !== undefined) return labelsFromTensor(await readArrayFile(path, format), samples, context);
   if (!path.endsWith(".json")) return undefined;
   const json = await readJson(path);
   return Array.isArray(json) ? labelsFromList(json, samples, context) : undefined;

@@ -58,7 +58,7 @@ export function checkAgainstFiles(table: readonly LabelLine[], known: ReadonlySe
   const unlabelled = [...known].filter((name) => !seen.has(name));
   if (unlabelled.length > 0) {
     throw new DatasetError(
-      `Cannot read labels "${path}": ${unlabelled.length} of ${known.size} pictures have no label, the first is "${
+      `Cannot read labels "${path}": ${unlabelled.length} of ${known.size} samples have no label, the first is "${
         unlabelled[0]
       }"; ` +
         `label them, or move them elsewhere`,

@@ -63,14 +63,19 @@ export function decodeNpy(bytes: Uint8Array, what: string): HostTensor {
 export function decodeArray(bytes: Uint8Array, header: ArrayHeader, what: string): HostTensor {
   checkArraySize(header, bytes.length, what);
   const { dtype, shape, offset } = header;
-  const body = bytes.subarray(offset, offset + elementCount(shape) * bytesPerElement(dtype));
-  const data = decodeElements(body, dtype, header.littleEndian);
+  const body = bytes.subarray(offset, offset + bodyBytes(header));
+  const data = decodeElements(body, dtype, header.littleEndian, what);
   return { dtype, shape, data: header.columnMajor ? toRowMajor(data, dtype, shape) : data };
+}
+
+/** Bytes of the elements that a header describes. */
+export function bodyBytes({ shape, dtype }: ArrayHeader): number {
+  return elementCount(shape) * bytesPerElement(dtype);
 }
 
 /** Refuses a file that is shorter than the shape in its header says. */
 export function checkArraySize(header: ArrayHeader, fileBytes: number, what: string): void {
-  const expected = elementCount(header.shape) * bytesPerElement(header.dtype);
+  const expected = bodyBytes(header);
   const found = fileBytes - header.offset;
   if (!Number.isSafeInteger(expected) || expected > found) {
     const shape = header.shape.join(" x ") || "one value";

@@ -9,6 +9,7 @@ import type { DatasetConfig } from "./dataset_config.ts";
 import { arrayInput, type InputSource } from "./input_source.ts";
 import { readArrayLabels } from "./label_files.ts";
 import { readNpz, readNpzMember, splitMember } from "./npz.ts";
+import type { Layout } from "./pixels.ts";
 import { preprocessedArrayInput } from "./preprocessed_array.ts";
 import { preprocessingOf } from "./preprocessing_of.ts";
 
@@ -21,7 +22,7 @@ export async function openArrayDataset(
   const sources: InputSource[] = [];
   try {
     for (const [name, { rows, what }] of opened) {
-      const { steps, affine } = preprocessingOf(config, name, opened.size);
+      const { steps, affine } = preprocessingOf(config, name, [...opened.keys()]);
       const options = { name, layout: config.layout, affine, what };
       sources.push(
         steps.length === 0 ? arrayInput(rows, options) : preprocessedArrayInput(rows, { ...options, steps }),
@@ -36,22 +37,36 @@ export async function openArrayDataset(
   }
 }
 
-type OpenedInputs = ReadonlyMap<string | undefined, { readonly rows: ArrayRows; readonly what: string }>;
+/** The rows of an input, and what messages call it. */
+interface OpenedInput {
+  readonly rows: ArrayRows;
+  readonly what: string;
+}
+
+type OpenedInputs = ReadonlyMap<string | undefined, OpenedInput>;
 
 async function openInputs({ folder, format, inputs, layout }: DatasetConfig): Promise<OpenedInputs> {
   if (format === "npz" && typeof inputs === "string" && splitMember(inputs).member === undefined) {
     return openWholeNpz(join(folder, inputs));
   }
   const named: [string | undefined, string][] = typeof inputs === "string" ? [[undefined, inputs]] : [...inputs];
-  const opened = new Map<string | undefined, { rows: ArrayRows; what: string }>();
-  for (const [name, relative] of named) {
-    const path = join(folder, relative);
-    const what = `"${path}"`;
-    if (format === "npz") opened.set(name, { rows: inMemory(await readNpzMember(path), what), what });
-    else if (format === "npy") opened.set(name, { rows: await openArrayFile(path, "npy"), what });
-    else opened.set(name, { rows: withChannelAxis(await openArrayFile(path, "idx"), layout), what });
+  const opened = new Map<string | undefined, OpenedInput>();
+  try {
+    for (const [name, relative] of named) {
+      const path = join(folder, relative);
+      opened.set(name, { rows: await openRows(path, format, layout), what: `"${path}"` });
+    }
+  } catch (error) {
+    for (const { rows } of opened.values()) rows.close();
+    throw error;
   }
   return opened;
+}
+
+async function openRows(path: string, format: DatasetConfig["format"], layout: Layout): Promise<ArrayRows> {
+  if (format === "npz") return inMemory(await readNpzMember(path), `"${path}"`);
+  if (format === "idx") return withChannelAxis(await openArrayFile(path, "idx"), layout);
+  return await openArrayFile(path, "npy");
 }
 
 /** Every array is a network input of its name; a single one needs none. */
@@ -65,7 +80,7 @@ async function openWholeNpz(path: string): Promise<OpenedInputs> {
 }
 
 /** MNIST stores [N, H, W]; networks take one channel. */
-function withChannelAxis(rows: ArrayRows, layout: DatasetConfig["layout"]): ArrayRows {
+function withChannelAxis(rows: ArrayRows, layout: Layout): ArrayRows {
   const [count = 0, height = 0, width = 0] = rows.shape;
   if (rows.shape.length !== 3) return rows;
   const shape = layout === "NCHW" ? [count, 1, height, width] : [count, height, width, 1];

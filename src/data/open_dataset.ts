@@ -32,6 +32,13 @@ async function configOf(path: string): Promise<DatasetConfig> {
   const kind = await pathKind(path);
   if (kind === undefined) throw new DatasetError(`Cannot open dataset "${path}": it does not exist`);
   if (kind === "file") return path.endsWith(".json") ? await readDatasetConfig(path) : await guessFile(path);
-  const file = join(path, "dataset.json");
-  return await pathKind(file) === "file" ? await readDatasetConfig(file) : await guessFolder(path);
+  const names = (await Array.fromAsync(Deno.readDir(path))).map((entry) => entry.name);
+  const described = names.filter((name) => /^dataset(\..+)?\.json$/.test(name)).sort();
+  const [first] = described;
+  if (first === undefined) return await guessFolder(path);
+  if (described.includes("dataset.json")) return await readDatasetConfig(join(path, "dataset.json"));
+  if (described.length === 1) return await readDatasetConfig(join(path, first));
+  throw new DatasetError(
+    `Cannot open dataset "${path}": it has ${described.join(", ")} but no dataset.json; give the path of one of them`,
+  );
 }

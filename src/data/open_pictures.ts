@@ -29,7 +29,7 @@ export async function openPictureDataset(
   const pictures = join(folder, path);
   const listed = await listPictures(pictures);
   if (listed.length === 0) throw new DatasetError(`Cannot open dataset "${name}": no pictures in "${pictures}"`);
-  const preprocessing = preprocessingOf(config, input, 1);
+  const preprocessing = preprocessingOf(config, input, [input]);
   const workers = options.workers ?? defaultWorkers(listed.length);
   const settings: DecodeSettings = { steps: preprocessing.steps, layout };
   const pool = workers === 0 ? createInlinePool(settings) : createWorkerPool(settings, workers);

@@ -37,7 +37,6 @@ const NAMED_VALUES: Readonly<Record<string, readonly number[]>> = {
 const INTERPOLATION_ALIASES: Readonly<Record<string, Interpolation>> = {
   linear: "bilinear",
   cubic: "bicubic",
-  antialias: "lanczos",
 };
 
 const ASPECT_RATIO_SCALES: readonly AspectRatioScale[] = ["width", "height", "greater", "fit_to_window", "min_ratio"];
@@ -56,7 +55,7 @@ export function parsePreprocessing(list: unknown, file: string): Preprocessing {
     }
     const step = parseStep(type, raw);
     if (affine !== undefined && (step.type === "resize" || step.type === "gray")) {
-      throw new DatasetError(`${raw.where} (${type}) follows the normalization; put the normalization last`);
+      throw new DatasetError(`${raw.where} follows the normalization; put the normalization last`);
     }
     if (affine !== undefined && step.type === "reverse_channels") {
       affine = { mean: [...affine.mean].reverse(), std: [...affine.std].reverse() };

@@ -5,26 +5,30 @@ import type { Preprocessing } from "./preprocessing.ts";
 import { didYouMean } from "./spelling.ts";
 
 /** The list of the input, or the list of all where the configuration has one; several inputs need a list each. */
-export function preprocessingOf(config: DatasetConfig, input: string | undefined, inputCount: number): Preprocessing {
-  const { preprocessing, inputs } = config;
+export function preprocessingOf(
+  config: Pick<DatasetConfig, "name" | "preprocessing">,
+  input: string | undefined,
+  inputs: readonly (string | undefined)[],
+): Preprocessing {
+  const { preprocessing } = config;
   if (isPreprocessing(preprocessing)) {
-    if (inputCount > 1 && preprocessing !== NO_PREPROCESSING && !isEmpty(preprocessing)) {
+    if (inputs.length > 1 && !isEmpty(preprocessing)) {
       throw new DatasetError(
-        `Cannot open dataset "${config.name}": one "preprocessing" for ${inputCount} inputs, ` +
+        `Cannot open dataset "${config.name}": one "preprocessing" for ${inputs.length} inputs, ` +
           `expected an object with a list for each input that needs one`,
       );
     }
     return preprocessing;
   }
-  for (const name of preprocessing.keys()) {
-    const known = typeof inputs === "string" ? undefined : [...inputs.keys()];
-    if (known !== undefined && !known.includes(name)) {
-      throw new DatasetError(
-        `Cannot open dataset "${config.name}": "preprocessing" names input "${name}", expected one of ${
-          known.join(", ")
-        }${didYouMean(name, known)}`,
-      );
-    }
+  const known = inputs.filter((name) => name !== undefined);
+  const unknown = [...preprocessing.keys()].find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    const expected = known.length === 0 ? "a list, for the only input has no name" : `one of ${known.join(", ")}`;
+    throw new DatasetError(
+      `Cannot open dataset "${config.name}": "preprocessing" names input "${unknown}", expected ${expected}${
+        didYouMean(unknown, known)
+      }`,
+    );
   }
   return (input === undefined ? undefined : preprocessing.get(input)) ?? NO_PREPROCESSING;
 }

@@ -11,15 +11,22 @@ export async function pathKind(path: string): Promise<"file" | "folder" | undefi
   }
 }
 
-/** A whole file, inflated where its name ends in `.gz`. */
-export async function readDataFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
+/** How much of a compressed file is wanted, known once its first bytes are. */
+export interface InflateLimit {
+  /** Bytes that `needed` has to see, fewer only where the file has fewer. */
+  readonly headBytes: number;
+  needed(head: Uint8Array): number;
+}
+
+/** A whole file, inflated where its name ends in `.gz`: then only as far as `limit` says. */
+export async function readDataFile(path: string, limit?: InflateLimit): Promise<Uint8Array<ArrayBuffer>> {
   let bytes: Uint8Array<ArrayBuffer>;
   try {
     bytes = await Deno.readFile(path);
   } catch (cause) {
     throw unreadable(path, cause);
   }
-  return path.endsWith(".gz") ? await gunzip(bytes, path) : bytes;
+  return path.endsWith(".gz") ? await gunzip(bytes, path, limit) : bytes;
 }
 
 /** A whole file as UTF-8 text without byte order mark. */
@@ -44,22 +51,44 @@ export function unreadable(path: string, cause: unknown): DatasetError {
   return new DatasetError(`Cannot read "${path}": ${found}`, { cause });
 }
 
-async function gunzip(bytes: Uint8Array<ArrayBuffer>, path: string): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
+/** Compressed files are held inflated in memory, so a small file may not ask for all of it. */
+const MAX_INFLATED_BYTES = 2 ** 31;
+
+async function gunzip(
+  bytes: Uint8Array<ArrayBuffer>,
+  path: string,
+  limit: InflateLimit | undefined,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
-  try {
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    for await (const chunk of stream) {
-      length += chunk.length;
-      if (length > MAX_INFLATED_BYTES) break;
-      chunks.push(chunk);
+  let needed = limit === undefined ? MAX_INFLATED_BYTES : undefined;
+  const stream = ReadableStream.from(pieces(bytes)).pipeThrough(new DecompressionStream("gzip"));
+  const reader = stream.getReader();
+  while (needed === undefined || length < needed) {
+    const { done, value } = await reader.read().catch((cause) => {
+      throw new DatasetError(`Cannot inflate "${path}": it is no whole gzip file`, { cause });
+    });
+    if (done) break;
+    chunks.push(value);
+    length += value.length;
+    if (limit !== undefined && needed === undefined && length >= limit.headBytes) {
+      needed = Math.min(MAX_INFLATED_BYTES, limit.needed(joined(chunks, length)));
     }
-  } catch (cause) {
-    throw new DatasetError(`Cannot inflate "${path}": it is no whole gzip file`, { cause });
   }
-  if (length > MAX_INFLATED_BYTES) {
-    throw new DatasetError(`Cannot inflate "${path}": it holds more than ${MAX_INFLATED_BYTES} bytes; unpack it first`);
+  await reader.cancel();
+  if (length >= MAX_INFLATED_BYTES) {
+    throw new DatasetError(`Cannot inflate "${path}": it holds ${MAX_INFLATED_BYTES} bytes or more; unpack it first`);
   }
+  return joined(chunks, length);
+}
+
+/** Each piece is inflated whole, so pieces are small: then at most 4 MiB are inflated beyond what is needed. */
+function* pieces(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>> {
+  const length = 4096;
+  for (let start = 0; start < bytes.length; start += length) yield bytes.subarray(start, start + length);
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const result = new Uint8Array(length);
   let offset = 0;
   for (const chunk of chunks) {
@@ -68,6 +97,3 @@ async function gunzip(bytes: Uint8Array<ArrayBuffer>, path: string): Promise<Uin
   }
   return result;
 }
-
-/** Compressed files are held inflated in memory, so a small file may not ask for all of it. */
-const MAX_INFLATED_BYTES = 2 ** 31;

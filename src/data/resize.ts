@@ -13,12 +13,7 @@ interface Filter {
 const FILTERS = {
   box: { support: 0.5, at: (x) => x > -0.5 && x <= 0.5 ? 1 : 0 },
   bilinear: { support: 1, at: (x) => Math.max(0, 1 - Math.abs(x)) },
-  hamming: {
-    support: 1,
-    at: (x) => x === 0 ? 1 : Math.abs(x) >= 1 ? 0 : sinc(x) * (0.54 + 0.46 * Math.cos(Math.PI * x)),
-  },
   bicubic: { support: 2, at: keys },
-  lanczos: { support: 3, at: (x) => x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0 },
 } as const satisfies Record<string, Filter>;
 
 /** How values between pixels are found. */
@@ -82,24 +77,46 @@ function weightsOf(inputSize: number, outputSize: number, filter: Filter): Weigh
 
 function horizontalPass(pixels: Pixels, width: number, filter: Filter): Pixels {
   const { channels, height, data: source } = pixels;
-  const { starts, counts, values, stride } = weightsOf(pixels.width, width, filter);
+  const weights = weightsOf(pixels.width, width, filter);
   const data = new Uint8ClampedArray(width * height * channels);
+  const passLine = channels === 3 ? filterRgbLine : filterLine;
   for (let row = 0; row < height; row++) {
-    const line = row * pixels.width * channels;
-    for (let column = 0; column < width; column++) {
-      const first = line + starts[column]! * channels;
-      const weight = column * stride;
-      const count = counts[column]!;
-      for (let channel = 0; channel < channels; channel++) {
-        let sum = HALF;
-        for (let tap = 0, from = first + channel; tap < count; tap++, from += channels) {
-          sum += source[from]! * values[weight + tap]!;
-        }
-        data[(row * width + column) * channels + channel] = sum >> PRECISION_BITS;
-      }
-    }
+    const line = source.subarray(row * pixels.width * channels, (row + 1) * pixels.width * channels);
+    passLine(line, data.subarray(row * width * channels, (row + 1) * width * channels), weights, channels);
   }
   return { width, height, channels, data: asBytes(data) };
+}
+
+function filterLine(source: Uint8Array, target: Uint8ClampedArray, weights: Weights, channels: number): void {
+  const { starts, counts, values, stride } = weights;
+  for (let column = 0, to = 0; column < starts.length; column++) {
+    const weight = column * stride;
+    for (let channel = 0; channel < channels; channel++) {
+      let sum = HALF;
+      for (let tap = 0, from = starts[column]! * channels + channel; tap < counts[column]!; tap++, from += channels) {
+        sum = (sum + source[from]! * values[weight + tap]!) | 0;
+      }
+      target[to++] = sum >> PRECISION_BITS;
+    }
+  }
+}
+
+/** `filterLine` for three channels, which share the reading of a weight: a third of the time. */
+function filterRgbLine(source: Uint8Array, target: Uint8ClampedArray, weights: Weights): void {
+  const { starts, counts, values, stride } = weights;
+  for (let column = 0, to = 0; column < starts.length; column++, to += 3) {
+    let [red, green, blue] = [HALF, HALF, HALF];
+    const end = column * stride + counts[column]!;
+    for (let at = column * stride, from = starts[column]! * 3; at < end; at++, from += 3) {
+      const weight = values[at]!;
+      red = (red + source[from]! * weight) | 0;
+      green = (green + source[from + 1]! * weight) | 0;
+      blue = (blue + source[from + 2]! * weight) | 0;
+    }
+    target[to] = red >> PRECISION_BITS;
+    target[to + 1] = green >> PRECISION_BITS;
+    target[to + 2] = blue >> PRECISION_BITS;
+  }
 }
 
 function verticalPass(pixels: Pixels, height: number, filter: Filter): Pixels {
@@ -147,10 +164,6 @@ function nearestPositions(inputSize: number, outputSize: number): Int32Array {
 
 function asBytes(data: Uint8ClampedArray): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.length);
-}
-
-function sinc(x: number): number {
-  return x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI);
 }
 
 /** Keys' cubic convolution with a = -0.5 ("Cubic convolution interpolation for digital image processing", 1981). */
