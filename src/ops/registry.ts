@@ -1,6 +1,7 @@
 /** Every operator of the project, one line each. */
 import type { OpDef } from "./op.ts";
 import { ACTIVATION_OPERATORS } from "./activations.ts";
+import { affineGrid } from "./affine_grid.ts";
 import { ARG_OPERATORS } from "./arg_extreme.ts";
 import { ARITHMETIC_OPERATORS } from "./arithmetic.ts";
 import { batchNormalization } from "./batch_normalization.ts";
@@ -15,13 +16,16 @@ import { constant, constantOfShape, eyeLike, range } from "./constants.ts";
 import { conv } from "./conv.ts";
 import { cumulativeSum } from "./cumulative_sum.ts";
 import { depthToSpace, spaceToDepth } from "./depth_to_space.ts";
+import { determinant } from "./determinant.ts";
 import { dynamicQuantizeLinear } from "./dynamic_quantize_linear.ts";
+import { einsum } from "./einsum.ts";
 import { expand } from "./expand.ts";
 import { gather } from "./gather.ts";
 import { gatherElements } from "./gather_elements.ts";
 import { gatherND } from "./gather_nd.ts";
 import { gemm } from "./gemm.ts";
 import { GLOBAL_POOL_OPERATORS } from "./global_pool.ts";
+import { gridSample } from "./grid_sample.ts";
 import { hardmax } from "./hardmax.ts";
 import { dropout, identity } from "./identity.ts";
 import { convInteger, qlinearConv } from "./integer_conv.ts";
@@ -42,6 +46,7 @@ import { REDUCE_OPERATORS } from "./reduce.ts";
 import { reshapes } from "./reshape.ts";
 import { RESIZE_OPERATORS } from "./resize.ts";
 import { reverseSequence } from "./reverse_sequence.ts";
+import { roiAlign } from "./roi_align.ts";
 import { sampleHistogram } from "./sample_histogram.ts";
 import { sampleRange } from "./sample_range.ts";
 import { scatterElements, scatterOld } from "./scatter_elements.ts";
@@ -60,6 +65,7 @@ import { WINDOW_OPERATORS } from "./windows.ts";
 
 export const OPERATORS: readonly OpDef[] = [
   ...ACTIVATION_OPERATORS,
+  affineGrid,
   ...ARG_OPERATORS,
   ...ARITHMETIC_OPERATORS,
   batchNormalization,
@@ -78,8 +84,10 @@ export const OPERATORS: readonly OpDef[] = [
   cumulativeSum,
   depthToSpace,
   dequantizeLinear,
+  determinant,
   dropout,
   dynamicQuantizeLinear,
+  einsum,
   expand,
   eyeLike,
   gather,
@@ -87,6 +95,7 @@ export const OPERATORS: readonly OpDef[] = [
   gatherND,
   gemm,
   ...GLOBAL_POOL_OPERATORS,
+  gridSample,
   hardmax,
   identity,
   layerNormalization,
@@ -109,6 +118,7 @@ export const OPERATORS: readonly OpDef[] = [
   ...reshapes,
   ...RESIZE_OPERATORS,
   reverseSequence,
+  roiAlign,
   sampleHistogram,
   sampleRange,
   scatterElements,
