@@ -9,6 +9,7 @@ import { cast, castLike } from "./cast.ts";
 import { centerCropPad } from "./center_crop_pad.ts";
 import { channelMean } from "./channel_mean.ts";
 import { CLIP_OPERATORS } from "./clip.ts";
+import { col2Im } from "./col2im.ts";
 import { COMPARISON_OPERATORS } from "./comparisons.ts";
 import { compress } from "./compress.ts";
 import { concat } from "./concat.ts";
@@ -35,6 +36,8 @@ import { lpNormalization } from "./lp_normalization.ts";
 import { lrn } from "./lrn.ts";
 import { MATH_OPERATORS } from "./math_functions.ts";
 import { matmul } from "./matmul.ts";
+import { maxUnpool } from "./max_unpool.ts";
+import { nonMaxSuppression } from "./non_max_suppression.ts";
 import { nonZero } from "./non_zero.ts";
 import { NORMALIZATION_OPERATORS } from "./normalizations.ts";
 import { normalizeSamples } from "./normalize_samples.ts";
@@ -74,6 +77,7 @@ export const OPERATORS: readonly OpDef[] = [
   centerCropPad,
   channelMean,
   ...CLIP_OPERATORS,
+  col2Im,
   ...COMPARISON_OPERATORS,
   compress,
   concat,
@@ -104,6 +108,8 @@ export const OPERATORS: readonly OpDef[] = [
   ...MATH_OPERATORS,
   matmul,
   matmulInteger,
+  maxUnpool,
+  nonMaxSuppression,
   nonZero,
   ...NORMALIZATION_OPERATORS,
   normalizeSamples,
