@@ -45,6 +45,7 @@ import { oneHot } from "./one_hot.ts";
 import { pad } from "./pad.ts";
 import { POOL_OPERATORS } from "./pool.ts";
 import { dequantizeLinear, quantizeLinear } from "./quantize_linear.ts";
+import { RECURRENT_OPERATORS } from "./recurrent_operators.ts";
 import { REDUCE_OPERATORS } from "./reduce.ts";
 import { reshapes } from "./reshape.ts";
 import { RESIZE_OPERATORS } from "./resize.ts";
@@ -120,6 +121,7 @@ export const OPERATORS: readonly OpDef[] = [
   qlinearMatmul,
   quantizeLinear,
   range,
+  ...RECURRENT_OPERATORS,
   ...REDUCE_OPERATORS,
   ...reshapes,
   ...RESIZE_OPERATORS,
