@@ -396,5 +396,7 @@ Deno.test("sha256() depends on contents and configuration, not on where the file
     ...LABELLED,
     "dataset.json": config({ labels: "labels.csv", preprocessing: [{ type: "normalization", mean: 1 }] }),
   });
-  assert.equal(new Set(hashes).size, 5);
+  const reversed = config({ labels: "labels.csv", preprocessing: [{ type: "rgb_to_bgr" }] });
+  await hashOf({ ...LABELLED, "dataset.json": reversed });
+  assert.equal(new Set(hashes).size, 6);
 });

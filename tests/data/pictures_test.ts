@@ -41,6 +41,9 @@ Deno.test("createPictureDecoder() says what is wrong with a file, and reads the 
   const drawn = png(picture(40, 40));
   const flipped = drawn.slice();
   flipped[60] = (flipped[60] ?? 0) ^ 0xff;
+  const checksum = drawn.slice();
+  const end = drawn.length - 12;
+  checksum[end - 1] = (checksum[end - 1] ?? 0) ^ 1;
   const cases: [Uint8Array, RegExp][] = [
     [whole.subarray(0, whole.length >> 1), /JPEG data is truncated/],
     [whole.subarray(0, whole.length - 2), /JPEG data is truncated/],
@@ -49,6 +52,7 @@ Deno.test("createPictureDecoder() says what is wrong with a file, and reads the 
     [drawn.subarray(0, drawn.length >> 1), /PNG data is damaged or truncated/],
     [drawn.subarray(0, 20), /ends inside its PNG header/],
     [flipped, /PNG data is damaged or truncated/],
+    [checksum, /PNG data is damaged or truncated \(CRC/],
     [new TextEncoder().encode("GIF89a, and more"), /it is a GIF, expected JPEG or PNG/],
     [new TextEncoder().encode("hello"), /no picture that can be read/],
     [new Uint8Array(0), /it is empty/],
@@ -219,6 +223,8 @@ Deno.test("grayscale() equals Pillow's mode L", () => {
     208,
     160,
   ]);
+  const half = { width: 1, height: 1, channels: 3, data: Uint8Array.of(4, 56, 188) };
+  assert.deepEqual([...grayscale(half).data], [56], "exactly between 55 and 56");
 });
 
 Deno.test("cropped() and channelsReversed() keep pixels together", () => {
