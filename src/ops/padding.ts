@@ -8,16 +8,19 @@ import { wordOf } from "./constant_operand.ts";
 import { eachCoordinate, offsetOf } from "./coordinates.ts";
 
 const shader: Shader<
-  "WORKGROUP_SIZE" | "RANK" | "MODE",
-  "length" | "offset" | "value" | "shape" | "extents" | "before" | "strides"
+  "WORKGROUP_SIZE" | "RANK" | "MODE" | "CHUNK",
+  "invocations" | "chunks" | "offset" | "value" | "shape" | "extents" | "before" | "strides"
 > = {
   name: "pad",
   code,
-  constants: ["WORKGROUP_SIZE", "RANK", "MODE"],
-  uniforms: ["length", "offset", "value", "shape", "extents", "before", "strides"],
+  constants: ["WORKGROUP_SIZE", "RANK", "MODE", "CHUNK"],
+  uniforms: ["invocations", "chunks", "offset", "value", "shape", "extents", "before", "strides"],
 };
 
 const RANKS = [2, 4, 8] as const;
+
+/** Neighbours along the innermost axis that one invocation writes. */
+const CHUNK = 4;
 
 /** What padded places hold; the number is the kernel's. */
 export const PAD_MODES = { constant: 0, reflect: 1, edge: 2, wrap: 3 } as const;
@@ -62,11 +65,15 @@ export function padDispatches(x: TensorType, pads: readonly AxisPads[], mode: Pa
   const shape = axes.map(({ extent, before, after }) => extent + before + after);
   const length = elementCount(shape);
   if (length === 0) return [];
+  const inner = shape[rank - 1]!;
+  const chunks = Math.ceil(inner / CHUNK);
+  const invocations = length / inner * chunks;
   return [dispatch(shader, {
     bindings: ["x0", "y0"],
-    constants: { WORKGROUP_SIZE, RANK: rank, MODE: PAD_MODES[mode] },
+    constants: { WORKGROUP_SIZE, RANK: rank, MODE: PAD_MODES[mode], CHUNK },
     uniforms: {
-      length,
+      invocations,
+      chunks,
       offset: axes.reduce((sum, { before, stride }) => sum + Math.max(-before, 0) * stride, 0),
       value: wordOf(x.dtype, value),
       shape,
@@ -74,7 +81,7 @@ export function padDispatches(x: TensorType, pads: readonly AxisPads[], mode: Pa
       before: axes.map(({ before }) => Math.max(before, 0)),
       strides: axes.map(({ stride }) => stride),
     },
-    workgroups: linearGrid(length, WORKGROUP_SIZE),
+    workgroups: linearGrid(invocations, WORKGROUP_SIZE),
   })];
 }
 

@@ -6,17 +6,28 @@ import { elementCount } from "../base/tensor.ts";
 import { collapseAxes } from "./collapse.ts";
 
 const shader: Shader<
-  "WORKGROUP_SIZE" | "RANK",
-  "length" | "source_offset" | "destination_offset" | "shape" | "source_strides" | "destination_strides"
+  "WORKGROUP_SIZE" | "RANK" | "CHUNK",
+  "invocations" | "chunks" | "source_offset" | "destination_offset" | "shape" | "source_strides" | "destination_strides"
 > = {
   name: "strided_copy",
   code,
-  constants: ["WORKGROUP_SIZE", "RANK"],
-  uniforms: ["length", "source_offset", "destination_offset", "shape", "source_strides", "destination_strides"],
+  constants: ["WORKGROUP_SIZE", "RANK", "CHUNK"],
+  uniforms: [
+    "invocations",
+    "chunks",
+    "source_offset",
+    "destination_offset",
+    "shape",
+    "source_strides",
+    "destination_strides",
+  ],
 };
 
 /** Ranks that the kernel is specialized for; shapes are filled up to the next one. */
 const RANKS = [1, 2, 3, 4, 8, 16] as const;
+
+/** Neighbours along the innermost axis that one invocation copies. */
+const CHUNK = 4;
 
 /** One side of a copy; offset and strides in elements. */
 export interface Layout {
@@ -58,12 +69,15 @@ export function stridedCopy(shape: readonly number[], source: Layout, destinatio
     throw new UnsupportedError(`Cannot copy: ${axes.length} axes interleave, expected at most ${RANKS.at(-1)}`);
   }
   while (axes.length < rank) axes.unshift({ extent: 1, source: 0, destination: 0 });
-  const length = elementCount(axes.map((axis) => axis.extent));
+  const inner = axes[axes.length - 1]!;
+  const chunks = Math.ceil(inner.extent / CHUNK);
+  const invocations = elementCount(axes.map((axis) => axis.extent)) / inner.extent * chunks;
   return [dispatch(shader, {
     bindings: [source.slot, destination.slot],
-    constants: { WORKGROUP_SIZE, RANK: rank },
+    constants: { WORKGROUP_SIZE, RANK: rank, CHUNK },
     uniforms: {
-      length,
+      invocations,
+      chunks,
       source_offset: vector ? offsets[0]! / 4 : offsets[0]!,
       destination_offset: vector ? offsets[1]! / 4 : offsets[1]!,
       shape: axes.map((axis) => axis.extent),
@@ -71,7 +85,7 @@ export function stridedCopy(shape: readonly number[], source: Layout, destinatio
       destination_strides: axes.map((axis) => axis.destination),
     },
     aliases: { W: vector ? "vec4<u32>" : "u32" },
-    workgroups: linearGrid(length, WORKGROUP_SIZE),
+    workgroups: linearGrid(invocations, WORKGROUP_SIZE),
   })];
 }
 

@@ -9,7 +9,7 @@ import { defineOp } from "./op.ts";
 import { type CopyAxis, mergeAxes, stridedCopy } from "./strided_copy.ts";
 
 const shader: Shader<
-  "TILE" | "ROWS",
+  "SIDE",
   | "rows"
   | "columns"
   | "row_stride"
@@ -22,7 +22,7 @@ const shader: Shader<
 > = {
   name: "transpose",
   code,
-  constants: ["TILE", "ROWS"],
+  constants: ["SIDE"],
   uniforms: [
     "rows",
     "columns",
@@ -36,11 +36,37 @@ const shader: Shader<
   ],
 };
 
-const TILE = 32;
-const ROWS = 8;
+/** Invocations along each side of a workgroup; each turns a square of this many words a side. */
+const SIDE = 8;
+const SQUARE = 4;
 const MAX_GROUPS = 65535;
+
 /** Below this extent most of a tile would stay empty. */
-const LEAST_EXTENT = 8;
+const LEAST_EXTENT = 4;
+
+/** Words one by one, the last ones of a row left out. */
+const SCALAR_ACCESS = `
+fn load4(at: u32) -> vec4<u32> {
+  return vec4<u32>(x[at], x[at + 1u], x[at + 2u], x[at + 3u]);
+}
+
+fn store4(at: u32, words: vec4<u32>, count: u32) {
+  y[at] = words.x;
+  if (count > 1u) { y[at + 1u] = words.y; }
+  if (count > 2u) { y[at + 2u] = words.z; }
+  if (count > 3u) { y[at + 3u] = words.w; }
+}`;
+
+/** Four at a time, where all rows begin at a multiple of four and end at one. */
+const VECTOR_ACCESS = `
+fn load4(at: u32) -> vec4<u32> {
+  return x[at / 4u];
+}
+
+fn store4(at: u32, words: vec4<u32>, count: u32) {
+  y[at / 4u] = words;
+}`;
+
 const NO_AXIS: CopyAxis = { extent: 1, source: 0, destination: 0 };
 
 /** ONNX Transpose: axis n of the output is axis perm[n] of the input; all axes reversed by default. */
@@ -78,6 +104,7 @@ export const transpose = defineOp<{ perm: readonly number[] | undefined }>({
   cases: [
     { name: "default order", inputs: [f32(2, 3, 5)] },
     { name: "matrix one past a tile", inputs: [f32(33, 65)], attributes: { perm: [1, 0] } },
+    { name: "aligned to vectors", inputs: [f32(2, 36, 3, 12)], attributes: { perm: [0, 2, 3, 1] } },
     { name: "channels last", inputs: [f32(2, 35, 5, 7)], attributes: { perm: [0, 2, 3, 1] } },
     { name: "channels first", inputs: [f32(2, 5, 7, 35)], attributes: { perm: [0, 3, 1, 2] } },
     { name: "attention heads", inputs: [f32(2, 5, 3, 8)], attributes: { perm: [0, 2, 1, 3] } },
@@ -109,14 +136,18 @@ function tiledTranspose(axes: readonly CopyAxis[]): Dispatch | undefined {
   if (Math.min(column!.extent, row!.extent) < LEAST_EXTENT) return undefined;
   const [inner = NO_AXIS, outer = NO_AXIS] = axes.slice(0, -2).reverse();
   const workgroups = [
-    Math.ceil(column!.extent / TILE),
-    Math.ceil(row!.extent / TILE),
+    Math.ceil(column!.extent / (SIDE * SQUARE)),
+    Math.ceil(row!.extent / (SIDE * SQUARE)),
     outer.extent * inner.extent,
   ] as const;
   if (workgroups.some((count) => count > MAX_GROUPS)) return undefined;
+  const measures = [column!.extent, row!.extent, row!.source, column!.destination].concat(
+    [inner, outer].flatMap(({ source, destination }) => [source, destination]),
+  );
+  const vector = measures.every((measure) => measure % SQUARE === 0);
   return dispatch(shader, {
     bindings: ["x0", "y0"],
-    constants: { TILE, ROWS },
+    constants: { SIDE },
     uniforms: {
       rows: row!.extent,
       columns: column!.extent,
@@ -128,6 +159,8 @@ function tiledTranspose(axes: readonly CopyAxis[]): Dispatch | undefined {
       destination_outer: outer.destination,
       destination_inner: inner.destination,
     },
+    aliases: { W: vector ? "vec4<u32>" : "u32" },
+    functions: vector ? VECTOR_ACCESS : SCALAR_ACCESS,
     workgroups,
   });
 }
