@@ -91,21 +91,28 @@ function divergence({ low, high, counts }: Histogram, to: { low: number; high: n
   const inside = clipped.slice();
   for (let bin = 0; bin < first; bin++) clipped[0]! += counts[bin]!;
   for (let bin = last; bin < bins; bin++) clipped[clipped.length - 1]! += counts[bin]!;
-  const quantized = spreadOverLevels(inside, levels + 1);
+  const quantized = spreadOverLevels(inside, levels + 1, Math.floor(-low / width) - first);
   return kullbackLeibler(clipped, quantized);
 }
 
-/** What is left of a distribution when neighbouring bins share a code: their mean, in bins that held anything. */
-function spreadOverLevels(counts: Float64Array, codes: number): Float64Array {
+/**
+ * What is left of a distribution when neighbouring bins share a code: their mean, in bins that held anything. The bin of
+ * zero keeps its count: zero is exact in every range, and the spike that Relu leaves there would outweigh all else.
+ */
+function spreadOverLevels(counts: Float64Array, codes: number, zeroBin: number): Float64Array {
   const spread = new Float64Array(counts.length);
   const perCode = Math.max(counts.length / codes, 1);
   for (let start = 0; start < counts.length;) {
     const code = Math.floor(start / perCode + 1e-9);
     const stop = Math.min(Math.max(Math.ceil((code + 1) * perCode - 1e-9), start + 1), counts.length);
-    const members = counts.subarray(start, stop);
-    const occupied = members.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0);
-    const total = members.reduce((sum, count) => sum + count, 0);
+    let [occupied, total] = [0, 0];
+    for (let bin = start; bin < stop; bin++) {
+      if (bin === zeroBin || counts[bin] === 0) continue;
+      occupied++;
+      total += counts[bin]!;
+    }
     for (let bin = start; bin < stop; bin++) if (counts[bin]! > 0) spread[bin] = total / occupied;
+    if (zeroBin >= start && zeroBin < stop) spread[zeroBin] = counts[zeroBin]!;
     start = stop;
   }
   return spread;

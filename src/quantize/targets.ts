@@ -36,7 +36,6 @@ const QUANTIZABLE: readonly (readonly [string, QuantizableOperator])[] = [
   ["Greater", ALL],
   ["GreaterOrEqual", ALL],
   ["Equal", ALL],
-  ["Mod", ALL],
   ["Pow", DATA],
   ["AveragePool", DATA],
   ["GlobalAveragePool", DATA],
