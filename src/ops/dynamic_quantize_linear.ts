@@ -1,3 +1,4 @@
+import type { Slot } from "../base/dispatch.ts";
 import { ModelError } from "../base/errors.ts";
 import { elementCount, hostTensor } from "../base/tensor.ts";
 import { f32 } from "./case_types.ts";
@@ -28,18 +29,21 @@ export const dynamicQuantizeLinear = defineOp<null>({
     if (x!.dtype !== "float32") throw new ModelError(`Cannot quantize elements of type ${x!.dtype}, expected float32`);
     return [{ dtype: "uint8", shape: x!.shape }, { dtype: "float32", shape: [] }, { dtype: "uint8", shape: [] }];
   },
-  lower: ([x]) => {
+  lower: ([x], outputs) => {
     const axes = x!.shape.map((_, axis) => axis);
     const passes = foldPasses({ slot: "x0", storage: "f32", shape: x!.shape, axes }, RANGE);
     const count = elementCount(x!.shape);
+    const place = passes.temporaries.length;
+    const scale: Slot = outputs[1] ? "y1" : `t${place}`;
+    const zeroPoint: Slot = outputs[2] ? "y2" : `t${place + 1}`;
     return {
       dispatches: [
         ...passes.dispatches,
-        finishStates(passes.states, 1, count, RANGE, { slot: "y1", storage: "f32", expression: SCALE }),
-        finishStates(passes.states, 1, count, RANGE, { slot: "y2", storage: "i32", expression: ZERO_POINT }),
-        quantizeDispatch(x!, "uint8", PER_TENSOR, ["y1", "y2"]),
+        finishStates(passes.states, 1, count, RANGE, { slot: scale, storage: "f32", expression: SCALE }),
+        finishStates(passes.states, 1, count, RANGE, { slot: zeroPoint, storage: "i32", expression: ZERO_POINT }),
+        quantizeDispatch(x!, "uint8", PER_TENSOR, [scale, zeroPoint]),
       ],
-      temporaries: passes.temporaries,
+      temporaries: [...passes.temporaries, 1, 1],
     };
   },
   reference: ([x]) => {

@@ -42,17 +42,13 @@ export const layerNormalization = defineOp<{ axis: number; epsilon: number; outp
       scale: { slot: "x1", shape: scale!.shape },
       ...(bias ? { bias: { slot: "x2" as const, shape: bias.shape } } : {}),
     });
-    const statistics = ["a.mean", "1.0 / sqrt(a.deviations / a.count + params.alpha)"].slice(0, outputs.length - 1);
-    const more = statistics.map((expression, place) =>
-      finishStates(
-        passes.states,
-        elementCount(outputs[place + 1]!.shape),
-        count,
-        MOMENTS,
-        { slot: `y${place + 1}`, storage: "f32", expression },
-        epsilon,
-      )
-    );
+    const statistics = ["a.mean", "1.0 / sqrt(a.deviations / a.count + params.alpha)"];
+    const groups = elementCount(reducedShape(x!.shape, axes, true));
+    const more = statistics.flatMap((expression, place) => {
+      if (!outputs[place + 1]) return [];
+      const finish = { slot: `y${place + 1}`, storage: "f32", expression } as const;
+      return [finishStates(passes.states, groups, count, MOMENTS, finish, epsilon)];
+    });
     return { dispatches: [...passes.dispatches, ...more], temporaries: passes.temporaries };
   },
   reference: ([x, scale, bias], { axis, epsilon, outputs }) => {

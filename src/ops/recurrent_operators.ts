@@ -20,7 +20,7 @@ function recurrentOp(type: CellType): OpDef {
     quant: { kind: "non_quantizable" },
     attributes: (raw, node) => recurrentAttributes(type, raw, node),
     infer: (inputs, attributes) => recurrentOutputs(type, inputs[0]!, sequenceOf(type, inputs, attributes), attributes),
-    lower: (inputs, outputs, attributes) => lowerRecurrent(type, inputs, outputs, attributes),
+    lower: (inputs, _outputs, attributes) => lowerRecurrent(type, inputs, attributes),
     reference: (inputs, attributes) => runRecurrent(type, inputs, sequenceOf(type, inputs, attributes), attributes),
     macs: ([x, w, r]) => elementCount(x!.shape.slice(0, 2)) * (elementCount(w!.shape) + elementCount(r!.shape)),
     cases: casesOf(type),

@@ -13,7 +13,14 @@ import {
 } from "../base/dispatch.ts";
 import { elementCount, type TensorType } from "../base/tensor.ts";
 import type { Operands } from "./op.ts";
-import { CELLS, type CellType, type RecurrentAttributes, type Sequence, sequenceOf } from "./recurrent.ts";
+import {
+  CELLS,
+  type CellType,
+  type RecurrentAttributes,
+  recurrentOutputs,
+  type Sequence,
+  sequenceOf,
+} from "./recurrent.ts";
 import { activationFunction } from "./recurrent_activation.ts";
 import { stridedCopy } from "./strided_copy.ts";
 
@@ -93,7 +100,6 @@ const UNASKED_Y = "t4";
 export function lowerRecurrent(
   type: CellType,
   inputs: Operands<TensorType>,
-  outputs: readonly TensorType[],
   attributes: RecurrentAttributes,
 ): Lowering {
   const sequence = sequenceOf(type, inputs, attributes);
@@ -113,6 +119,7 @@ export function lowerRecurrent(
     dispatches.push(stepDispatch({ ...own, from, reset: needsReset ? RESET_STATE : from, to, isReset: false }));
   }
   const last = STATES[steps % 2]!;
+  const outputs = recurrentOutputs(type, inputs[0]!, sequence, attributes);
   outputs.slice(1).forEach((output, place) => {
     if (attributes.outputs[place + 1] === false) return;
     const offset = place * units;

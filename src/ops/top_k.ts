@@ -30,6 +30,9 @@ interface TopKAttributes {
   readonly isLargest: boolean;
   /** undefined where k is an input. */
   readonly k: number | undefined;
+  /** Which outputs somebody asked for. */
+  readonly hasValues: boolean;
+  readonly hasPlaces: boolean;
 }
 
 /**
@@ -40,12 +43,14 @@ export const topK = defineOp<TopKAttributes>({
   type: "TopK",
   since: 1,
   quant: { kind: "non_quantizable" },
-  attributes: (raw, { opset }) => {
+  attributes: (raw, { opset, outputs }) => {
     raw.ignore("sorted");
     return {
       axis: raw.int("axis", -1),
       isLargest: raw.int("largest", 1) === 1,
       k: opset < 10 ? raw.int("k", -1) : undefined,
+      hasValues: outputs[0] === true,
+      hasPlaces: outputs[1] === true,
     };
   },
   infer: ([x, k], attributes) => {
@@ -53,7 +58,8 @@ export const topK = defineOp<TopKAttributes>({
     return [{ dtype: x!.dtype, shape }, { dtype: "int64", shape }];
   },
   lower: ([x, operand], _outputs, attributes) => {
-    const { axis, k } = resultOf(x!, operand, attributes);
+    const { axis, k, shape } = resultOf(x!, operand, attributes);
+    const results = elementCount(shape);
     const extent = x!.shape[axis]!;
     const inner = elementCount(x!.shape.slice(axis + 1));
     const length = elementCount(x!.shape);
@@ -68,13 +74,13 @@ export const topK = defineOp<TopKAttributes>({
           workgroups: linearGrid(length * parts, WORKGROUP_SIZE),
         }),
         dispatch(placeShader, {
-          bindings: ["x0", "t0", "y0", "y1"],
+          bindings: ["x0", "t0", attributes.hasValues ? "y0" : "t1", attributes.hasPlaces ? "y1" : "t2"],
           constants: { WORKGROUP_SIZE },
           uniforms: { length, parts, extent, inner, k },
           workgroups: linearGrid(length, WORKGROUP_SIZE),
         }),
       ],
-      temporaries: [length * parts],
+      temporaries: [length * parts, attributes.hasValues ? 0 : results, attributes.hasPlaces ? 0 : results],
     };
   },
   reference: ([x, operand], attributes) => {
@@ -107,6 +113,7 @@ export const topK = defineOp<TopKAttributes>({
     { name: "unsorted", inputs: [f32(7, 3), constantI64([2])], attributes: { axis: 0, sorted: 0 }, outputs: 2 },
     { name: "in parts", inputs: [f32(8200), constantI64([3])], outputs: 2 },
     { name: "k as attribute", inputs: [f32(3, 7)], attributes: { k: 2, axis: 1 }, outputs: 2, opset: 9 },
+    { name: "values alone", inputs: [f32(3, 7), constantI64([2])] },
     { name: "k 0", inputs: [f32(3, 7), constantI64([0])], outputs: 2 },
   ],
 });
