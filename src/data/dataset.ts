@@ -73,4 +73,4 @@ export interface Dataset {
 }
 
 export { openDataset, type OpenOptions } from "./open_dataset.ts";
-export { datasetFromArrays } from "./memory_dataset.ts";
+export { type ArrayDatasetOptions, datasetFromArrays } from "./memory_dataset.ts";

@@ -8,7 +8,7 @@ import {
   type JobKind,
 } from "./decode_job.ts";
 import type { PictureSize } from "./preprocessing.ts";
-import type { WorkerMessage } from "./decode_worker.ts";
+import type { WorkerMessage, WorkerReply } from "./decode_worker.ts";
 
 /** What a job gives. */
 export interface Decoded {
@@ -35,7 +35,9 @@ export function createInlinePool(settings: DecodeSettings): DecodePool {
   return {
     concurrent: false,
     async run(kind, path) {
-      runner ??= createJobRunner(settings);
+      runner ??= createJobRunner(settings).catch((cause) => {
+        throw unstartable(cause instanceof Error ? cause.message : String(cause));
+      });
       return decodedOr((await runner)({ id: 0, kind, path }), path);
     },
     close() {},
@@ -61,6 +63,8 @@ interface Task {
 interface Thread {
   readonly worker: Worker;
   readonly tasks: Task[];
+  /** Whether it has loaded its decoders. */
+  ready: boolean;
 }
 
 class WorkerPool implements DecodePool {
@@ -73,7 +77,7 @@ class WorkerPool implements DecodePool {
   constructor(readonly settings: DecodeSettings, readonly count: number, readonly script: URL) {}
 
   run(kind: JobKind, path: string): Promise<Decoded> {
-    if (this.#closed) return Promise.reject(closedError(path));
+    if (this.#closed) return Promise.reject(closedError());
     while (this.#threads.length < this.count) this.#threads.push(this.#start());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ job: { id: this.#nextId++, kind, path }, resolve, reject });
@@ -83,22 +87,29 @@ class WorkerPool implements DecodePool {
 
   close(): void {
     this.#closed = true;
-    for (const { worker, tasks } of this.#threads) {
-      worker.terminate();
-      for (const task of tasks) task.reject(closedError(task.job.path));
-    }
-    for (const task of this.#waiting) task.reject(closedError(task.job.path));
+    this.#stop(closedError());
+  }
+
+  #stop(error: DatasetError): void {
+    const tasks = [...this.#threads.flatMap((thread) => thread.tasks), ...this.#waiting];
+    for (const { worker } of this.#threads) worker.terminate();
     this.#threads = [];
     this.#waiting = [];
+    for (const task of tasks) task.reject(error);
   }
 
   #start(): Thread {
     const worker = new Worker(this.script, { type: "module" });
-    const thread: Thread = { worker, tasks: [] };
-    worker.onmessage = ({ data }: MessageEvent<DecodeOutcome>) => this.#finish(thread, data);
+    const thread: Thread = { worker, tasks: [], ready: false };
+    worker.onmessage = ({ data }: MessageEvent<WorkerReply>) => {
+      if ("ready" in data) thread.ready = true;
+      else this.#finish(thread, data);
+    };
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#replace(thread, event.message);
+      const [reason = ""] = event.message.trim().split("\n");
+      if (thread.ready) this.#replace(thread, reason);
+      else this.#stop(unstartable(reason));
     };
     worker.postMessage({ settings: this.settings } satisfies WorkerMessage);
     return thread;
@@ -117,12 +128,11 @@ class WorkerPool implements DecodePool {
   }
 
   /** A worker does its jobs in order, so the oldest is what it died of; the others are done again elsewhere. */
-  #replace(thread: Thread, message: string): void {
+  #replace(thread: Thread, reason: string): void {
     thread.worker.terminate();
     const [culprit, ...others] = thread.tasks;
     this.#threads = this.#threads.filter((other) => other !== thread);
     this.#waiting.unshift(...others);
-    const [reason = ""] = message.trim().split("\n");
     culprit?.reject(undecodable(culprit.job.path, `the decoder died of it (${reason})`));
     if (!this.#closed && this.#waiting.length > 0) {
       this.#threads.push(this.#start());
@@ -152,6 +162,10 @@ function decodedOr(outcome: DecodeOutcome, path: string): Decoded {
   return { size: outcome.size, data: outcome.data };
 }
 
-function closedError(path: string): DatasetError {
-  return new DatasetError(`Cannot read picture "${path}": the dataset is closed`);
+function closedError(): DatasetError {
+  return new DatasetError("Cannot read pictures: the dataset is closed");
+}
+
+function unstartable(reason: string): DatasetError {
+  return new DatasetError(`Cannot start the decoder of pictures: ${reason}`);
 }

@@ -4,9 +4,12 @@ import { createJobRunner, type DecodeJob, type DecodeOutcome, type DecodeSetting
 /** What a worker is told. */
 export type WorkerMessage = { readonly settings: DecodeSettings } | { readonly job: DecodeJob };
 
+/** What a worker says: that it has loaded its decoders, then what came of each job. */
+export type WorkerReply = { readonly ready: true } | DecodeOutcome;
+
 interface WorkerScope {
   onmessage: ((event: MessageEvent<WorkerMessage>) => void) | null;
-  postMessage(message: DecodeOutcome, transfer: Transferable[]): void;
+  postMessage(message: WorkerReply, transfer: Transferable[]): void;
 }
 
 const scope = globalThis as unknown as WorkerScope;
@@ -15,7 +18,8 @@ let runner: ReturnType<typeof createJobRunner> | undefined;
 scope.onmessage = async ({ data }) => {
   if ("settings" in data) {
     runner = createJobRunner(data.settings);
-    return;
+    await runner;
+    return scope.postMessage({ ready: true }, []);
   }
   const run = await runner;
   if (run === undefined) throw new Error("Cannot decode: a job came before the settings");

@@ -26,7 +26,7 @@ export async function readLabelTable(path: string, known: ReadonlySet<string>): 
         ? "a file name, a tab and a transcription"
         : "a file name, a comma and a label";
       throw new DatasetError(
-        `Cannot read labels "${path}": line ${index + 1} is ${JSON.stringify(text)}, expected ${expected}`,
+        `Cannot read labels "${path}": line ${index + 1} is ${JSON.stringify(text.slice(0, 80))}, expected ${expected}`,
       );
     }
     table.push({ name: fields[0].replaceAll("\\", "/").replace(/^\.\//, ""), label: fields[1], line: index + 1 });

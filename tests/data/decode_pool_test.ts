@@ -46,7 +46,7 @@ Deno.test("run() names a file that cannot be decoded and goes on with the others
 /** A worker that answers with the length of the path, and dies of paths that hold "deadly". */
 const MORTAL = new URL(`data:application/javascript,${
   encodeURIComponent(`globalThis.onmessage = ({ data }) => {
-    if (!("job" in data)) return;
+    if (!("job" in data)) return globalThis.postMessage({ ready: true });
     const { id, path } = data.job;
     if (globalThis.dying) return;
     globalThis.dying = path.includes("deadly");
@@ -69,7 +69,9 @@ Deno.test("run() names the file that a worker died of and does the other jobs in
 
 Deno.test("run() rejects when the worker module cannot be loaded", async () => {
   const pool = createWorkerPool(SETTINGS, 1, new URL("file:///nowhere/decode_worker.ts"));
-  await assert.rejects(pool.run("sample", "a.jpg"), refused(/"a\.jpg": the decoder died of it/));
+  const others = Promise.allSettled(["b.jpg", "c.jpg"].map((path) => pool.run("sample", path)));
+  await assert.rejects(pool.run("sample", "a.jpg"), refused(/Cannot start the decoder of pictures: ./));
+  assert.deepEqual((await others).map(({ status }) => status), ["rejected", "rejected"]);
   pool.close();
 });
 
