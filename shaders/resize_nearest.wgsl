@@ -1,8 +1,9 @@
-// One element of the output per invocation: [outer, o0, o1, o2, inner] out of [outer, e0, e1, e2, inner]. Along every
-// axis the coordinate (at + t.x) * t.y / t.z + t.w is rounded by r.x * floor(r.x * coordinate + r.y): r.x is 1 or -1.
-// CROPS: coordinates outside the input give the extrapolation value.
+// CHUNK neighbouring elements of the output per invocation: [outer, o0, o1, o2, inner] out of [outer, e0, e1, e2,
+// inner]. Along every axis the coordinate (at + t.x) * t.y / t.z + t.w is rounded by r.x * floor(r.x * coordinate +
+// r.y): r.x is 1 or -1. CROPS: coordinates outside the input give the extrapolation value.
 struct Params {
-  length: u32,
+  invocations: u32,
+  chunks: u32,
   inner: u32,
   extrapolation: f32,
   sizes: vec4<u32>,
@@ -15,29 +16,36 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> y: array<R>;
 @group(1) @binding(0) var<uniform> params: Params;
 
+// The element that is taken along an axis, -1 where the coordinate lies outside.
+fn place_of(at: u32, axis: u32) -> i32 {
+  let t = params.transforms[axis];
+  let r = params.windows[axis];
+  let last = f32(params.extents[axis] - 1u);
+  let coordinate = (f32(at) + t.x) * t.y / t.z + t.w;
+  if (CROPS && (coordinate < 0.0 || coordinate > last)) { return -1; }
+  return i32(clamp(r.x * floor(r.x * coordinate + r.y), 0.0, last));
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let index = flat_index(id, groups, WORKGROUP_SIZE);
-  if (index >= params.length) { return; }
-  var rest = index / params.inner;
-  var source = index % params.inner;
-  var stride = params.inner;
-  var outside = false;
-  for (var left = 3u; left > 0u; left--) {
-    let axis = left - 1u;
-    let extent = params.extents[axis];
-    let size = params.sizes[axis];
-    let t = params.transforms[axis];
-    let r = params.windows[axis];
-    let coordinate = (f32(rest % size) + t.x) * t.y / t.z + t.w;
-    outside = outside || coordinate < 0.0 || coordinate > f32(extent - 1u);
-    let place = clamp(r.x * floor(r.x * coordinate + r.y), 0.0, f32(extent - 1u));
-    source += u32(place) * stride;
-    stride *= extent;
-    rest = rest / size;
+  if (index >= params.invocations) { return; }
+  let row = index / params.chunks;
+  let first = (index - row * params.chunks) * u32(CHUNK);
+  let plane = row / params.sizes.y;
+  let outer = plane / params.sizes.x;
+  let p0 = place_of(plane - outer * params.sizes.x, 0u);
+  let p1 = place_of(row - plane * params.sizes.y, 1u);
+  let base = (outer * params.extents.x + u32(p0)) * params.extents.y + u32(p1);
+  let run = params.sizes.z * params.inner;
+  for (var at = first; at < min(first + u32(CHUNK), run); at++) {
+    var column = at;
+    if (params.inner != 1u) { column = at / params.inner; }
+    let p2 = place_of(column, 2u);
+    var value = T(params.extrapolation);
+    if (!CROPS || min(p0, min(p1, p2)) >= 0) {
+      value = x[(base * params.extents.z + u32(p2)) * params.inner + at - column * params.inner];
+    }
+    y[row * run + at] = finish(value, row * run + at);
   }
-  source += rest * stride;
-  var value = x[source];
-  if (CROPS && outside) { value = T(params.extrapolation); }
-  y[index] = finish(value, index);
 }

@@ -26,29 +26,60 @@ export interface ResizeSettings {
   readonly antialias: boolean;
 }
 
-type SharedUniform = "length" | "inner" | "extrapolation" | "sizes" | "extents" | "transforms" | "windows";
+type SharedUniform =
+  | "invocations"
+  | "chunks"
+  | "inner"
+  | "extrapolation"
+  | "sizes"
+  | "extents"
+  | "transforms"
+  | "windows";
 
-const nearestShader: Shader<"WORKGROUP_SIZE" | "CROPS", SharedUniform> = {
+const nearestShader: Shader<"WORKGROUP_SIZE" | "CHUNK" | "CROPS", SharedUniform> = {
   name: "resize_nearest",
   code: nearestCode,
-  constants: ["WORKGROUP_SIZE", "CROPS"],
-  uniforms: ["length", "inner", "extrapolation", "sizes", "extents", "transforms", "windows"],
+  constants: ["WORKGROUP_SIZE", "CHUNK", "CROPS"],
+  uniforms: ["invocations", "chunks", "inner", "extrapolation", "sizes", "extents", "transforms", "windows"],
   epilogue: true,
 };
 
 const blendShader: Shader<
-  "WORKGROUP_SIZE" | "CROPS" | "CUBIC" | "EXCLUDES_OUTSIDE" | "NORMALIZES",
+  | "WORKGROUP_SIZE"
+  | "CHUNK"
+  | "CROPS"
+  | "CUBIC"
+  | "EXCLUDES_OUTSIDE"
+  | "NORMALIZES"
+  | "ANTIALIASES"
+  | "TAPS_0"
+  | "TAPS_1"
+  | "TAPS_2",
   SharedUniform | "cubic"
 > = {
   name: "resize",
   code: blendCode,
-  constants: ["WORKGROUP_SIZE", "CROPS", "CUBIC", "EXCLUDES_OUTSIDE", "NORMALIZES"],
-  uniforms: ["length", "inner", "extrapolation", "cubic", "sizes", "extents", "transforms", "windows"],
+  constants: [
+    "WORKGROUP_SIZE",
+    "CHUNK",
+    "CROPS",
+    "CUBIC",
+    "EXCLUDES_OUTSIDE",
+    "NORMALIZES",
+    "ANTIALIASES",
+    "TAPS_0",
+    "TAPS_1",
+    "TAPS_2",
+  ],
+  uniforms: ["invocations", "chunks", "inner", "extrapolation", "cubic", "sizes", "extents", "transforms", "windows"],
   epilogue: true,
 };
 
 /** Axes that the kernels resize at once. */
 const MAX_AXES = 3;
+
+/** Neighbours along the innermost axis that one invocation computes. */
+const CHUNK = 4;
 
 /** Resizes `x0` into `y0`: in one pass where few axes change, axis by axis where many do or the filter is wide. */
 export function lowerResize(x: TensorType, axes: readonly ResizeAxis[], settings: ResizeSettings): Lowering {
@@ -90,8 +121,12 @@ function pass(
   const kept: ResizeAxis = { extent: 1, size: 1, scale: 1, start: 0, end: 1 };
   const axes = [...new Array<ResizeAxis>(MAX_AXES - span.length).fill(kept), ...span];
   const nearest = settings.mode === "nearest";
+  const run = axes[MAX_AXES - 1]!.size * inner;
+  const chunks = Math.ceil(run / CHUNK);
+  const invocations = length / run * chunks;
   const uniforms = {
-    length,
+    invocations,
+    chunks,
     inner,
     extrapolation: settings.extrapolation,
     sizes: axes.map(({ size }) => size),
@@ -100,12 +135,12 @@ function pass(
     windows: axes.flatMap((axis) => nearest ? rounding(axis, settings) : window(axis, settings)),
   };
   const CROPS = settings.coordinates === "tf_crop_and_resize";
-  const shared = { bindings: [source, destination], workgroups: linearGrid(length, WORKGROUP_SIZE) };
+  const shared = { bindings: [source, destination], workgroups: linearGrid(invocations, WORKGROUP_SIZE) };
   if (nearest) {
     const type = storageOf(dtype);
     return dispatch(nearestShader, {
       ...shared,
-      constants: { WORKGROUP_SIZE, CROPS },
+      constants: { WORKGROUP_SIZE, CHUNK, CROPS },
       uniforms,
       aliases: { T: type, R: type },
     });
@@ -114,10 +149,13 @@ function pass(
     ...shared,
     constants: {
       WORKGROUP_SIZE,
+      CHUNK,
       CROPS,
       CUBIC: settings.mode === "cubic",
       EXCLUDES_OUTSIDE: settings.excludeOutside,
       NORMALIZES: settings.excludeOutside || settings.antialias,
+      ANTIALIASES: settings.antialias,
+      ...taps(axes, settings),
     },
     uniforms: { ...uniforms, cubic: settings.cubic },
   });
@@ -135,4 +173,10 @@ function window(axis: ResizeAxis, { mode, coordinates, antialias }: ResizeSettin
   const stretch = antialias ? Math.min(axis.scale, 1) : 1;
   const first = Math.floor(-(mode === "cubic" ? 2 : 1) / stretch) + 1;
   return [2 - 2 * first, stretch, 0, 0];
+}
+
+/** Neighbours along every axis as constants, so that their loops unroll; the antialiased filter reads its windows. */
+function taps(axes: readonly ResizeAxis[], settings: ResizeSettings) {
+  const [TAPS_0, TAPS_1, TAPS_2] = axes.map((axis) => settings.antialias ? 0 : window(axis, settings)[0]!);
+  return { TAPS_0: TAPS_0!, TAPS_1: TAPS_1!, TAPS_2: TAPS_2! };
 }
