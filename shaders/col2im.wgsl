@@ -30,7 +30,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let within = vec3<i32>(k / (block.z * block.y), k / block.z % block.y, k % block.z);
     let from_start = at - within * params.dilations.xyz;
     let column = from_start / params.strides.xyz;
-    let covers = from_start >= vec3<i32>(0) & column < columns & column * params.strides.xyz == from_start;
+    let covers = (from_start >= vec3<i32>(0)) & (column < columns) & (column * params.strides.xyz == from_start);
     if (all(covers)) {
       sum += x[(((plane * elements + k) * columns.x + column.x) * columns.y + column.y) * columns.z + column.z];
     }
