@@ -9,8 +9,8 @@ import { type RankedGroup, rankedOrder, rankGroups } from "./ranking.ts";
 import { measure, meetsTarget, recordState, type Run, type State, worstOf } from "./run.ts";
 import { acceptState, type LoopEnd, type Search } from "./search.ts";
 
-/** After so many worsening attempts in one state, the least of them is taken, so that the loop cannot stall in a local minimum. */
-const ATTEMPTS_PER_STATE = 3;
+/** After so many vain attempts in one state the least harmful is taken, so that the loop cannot stall in a local minimum. */
+const ATTEMPTS_PER_STATE = 2;
 
 /** Reverts groups from `start` until the target is met, none is left, or the iterations are used up. */
 export async function greedyLoop(run: Run, start: State): Promise<LoopEnd> {
@@ -18,7 +18,7 @@ export async function greedyLoop(run: Run, start: State): Promise<LoopEnd> {
   while (!meetsTarget(run, search.current)) {
     const head = headOf(run, search);
     if (!head || search.rejected.length >= ATTEMPTS_PER_STATE) {
-      if (!takeLeastWorse(run, search)) return { path: search.path, reached: false, exhausted: true };
+      if (!takeLeastHarm(run, search)) return { path: search.path, reached: false, exhausted: true };
       continue;
     }
     if (search.iterations >= run.options.maxIterNum) break;
@@ -55,14 +55,14 @@ async function revertGroup(run: Run, search: Search, index: number): Promise<voi
   search.iterations++;
   const reverted = revertedCandidate(group, run.options.revert);
   const state = await measure(run, withGroup(search.current.assignment, index, reverted));
-  const isWorse = worstOf(run, state) > worstOf(run, search.current);
+  const isBetter = worstOf(run, state) < worstOf(run, search.current);
   const isReached = meetsTarget(run, state);
-  if (isReached || !isWorse) {
-    recordState(run, "revert", state, true, isReached ? "target_met" : "no_worse", index);
+  if (isReached || isBetter) {
+    recordState(run, "revert", state, true, isReached ? "target_met" : "better", index);
     leaveWaiting(search, index);
     acceptState(search, state);
   } else if (run.options.usePrevIfDropIncrease) {
-    recordState(run, "revert", state, false, "worse", index);
+    recordState(run, "revert", state, false, "not_better", index);
     search.rejected = [...search.rejected, { group: index, state }];
     if (search.rankedState !== search.current) await rankAgain(run, search);
   } else {
@@ -73,15 +73,15 @@ async function revertGroup(run: Run, search: Search, index: number): Promise<voi
   }
 }
 
-/** Takes the attempt of this state that did the least harm, and ranks again; false where nothing was tried. */
-function takeLeastWorse(run: Run, search: Search): boolean {
+/** Takes the attempt of this state that did the least harm; false where nothing was tried. */
+function takeLeastHarm(run: Run, search: Search): boolean {
   const [first, ...others] = search.rejected;
   if (!first) return false;
   const least = others.reduce(
     (best, tried) => worstOf(run, tried.state) < worstOf(run, best.state) ? tried : best,
     first,
   );
-  recordState(run, "revert", least.state, true, "least_worse", least.group);
+  recordState(run, "revert", least.state, true, "least_harm", least.group);
   leaveWaiting(search, least.group);
   acceptState(search, least.state);
   return true;

@@ -191,6 +191,28 @@ export const OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
+/** POT's parameters that concern whoever quantizes and labels, not the loop: same shape as a row of `OPTIONS`, without its key type. */
+export const CALLER_OPTIONS:
+  readonly (Omit<OptionSpec, "key" | "default"> & { key: string; default: string | number })[] = [
+    {
+      pot: "base_algorithm",
+      key: "baseAlgorithm",
+      type: "choice",
+      choices: ["DefaultQuantization", "MinMaxQuantization"],
+      default: "DefaultQuantization",
+      description: "Algorithm that makes the first quantized network.",
+    },
+    {
+      pot: "annotation_conf_threshold",
+      key: "annotationConfThreshold",
+      type: "number",
+      low: 0,
+      high: 1,
+      default: 0.6,
+      description: "Least confidence of a prediction that becomes a label when annotation_free is on.",
+    },
+  ];
+
 /**
  * Completes the options with their defaults. Throws UsageError, naming the parameter in the configuration's spelling, for values out
  * of range and parameters that do not exist.

@@ -1,8 +1,8 @@
 /** Once the target is met: groups whose reversion turns out not to be needed compute in int8 again. */
-import { FLOAT } from "../base/precision.ts";
+import { type Assignment, FLOAT } from "../base/precision.ts";
 import { dropIn, type Drops } from "./drop.ts";
 import { type GroupInfo, isReverted, withGroup } from "./problem.ts";
-import { measure, meetsTarget, recordState, type Run, type State } from "./run.ts";
+import { measure, meetsTarget, type Run, type State } from "./run.ts";
 
 /** A group that went back to float on the way. */
 interface Reversion {
@@ -17,23 +17,47 @@ interface Reversion {
 const ROUNDING = 1e-9;
 
 /**
- * Tries the reverted groups of the last state of `path` in int8 again, cheapest regret first, and keeps what the target survives.
- * The regret is what the group's reversion was measured to gain, so that only groups that fit into the room left are evaluated.
- * Ties: more multiply-accumulates first, then graph order.
+ * Puts reverted groups of the last state of `path` back into int8, cheapest regret first, while the target holds. The regret is what
+ * the group's reversion was measured to gain, and only groups that are expected to fit into the room left are evaluated: one, then
+ * twice as many at once after each success, then half as many after a failure, until a single group fails. Ties: more
+ * multiply-accumulates first, then graph order.
  */
 export async function putBack(run: Run, path: readonly State[]): Promise<State> {
   let current = path.at(-1) as State;
-  for (const { group, candidate, gain } of cheapestFirst(run, reversionsOf(run.problem.groups, path))) {
-    const fits = run.targets.every(({ name, threshold }) =>
-      dropIn(current.drops, name) + dropIn(gain, name) <= threshold + ROUNDING * Math.max(1, Math.abs(threshold))
-    );
-    if (!fits) continue;
-    const state = await measure(run, withGroup(current.assignment, group, candidate));
+  let waiting = cheapestFirst(run, reversionsOf(run.problem.groups, path));
+  let [size, hasFailed] = [1, false];
+  for (;;) {
+    const batch = fittingPrefix(run, current, waiting).slice(0, size);
+    if (batch.length === 0) return current;
+    const state = await measure(run, withoutReversions(current.assignment, batch));
     const holds = meetsTarget(run, state);
-    recordState(run, "put_back", state, holds, holds ? "target_holds" : "target_lost", group);
-    if (holds) current = state;
+    const { assignment, values, drops } = state;
+    const groups = batch.map(({ group }) => group);
+    const reason = holds ? "target_holds" : "target_lost";
+    run.trace.record({ action: "put_back", groups, assignment, values, drops, kept: holds, reason });
+    if (!holds && batch.length === 1) return current;
+    hasFailed ||= !holds;
+    size = hasFailed ? Math.max(1, Math.floor(batch.length / 2)) : batch.length * 2;
+    if (holds) {
+      current = state;
+      waiting = waiting.slice(batch.length);
+    }
   }
-  return current;
+}
+
+/** The cheapest reversions whose regrets together fit into what is left of every allowed drop. */
+function fittingPrefix(run: Run, state: State, waiting: readonly Reversion[]): Reversion[] {
+  const end = waiting.findIndex((_, place) =>
+    run.targets.some(({ name, threshold }) => {
+      const regret = waiting.slice(0, place + 1).reduce((sum, { gain }) => sum + dropIn(gain, name), 0);
+      return dropIn(state.drops, name) + regret > threshold + ROUNDING * Math.max(1, Math.abs(threshold));
+    })
+  );
+  return waiting.slice(0, end < 0 ? waiting.length : end);
+}
+
+function withoutReversions(assignment: Assignment, reversions: readonly Reversion[]): Assignment {
+  return reversions.reduce<Assignment>((state, { group, candidate }) => withGroup(state, group, candidate), assignment);
 }
 
 function cheapestFirst(run: Run, reversions: readonly Reversion[]): Reversion[] {

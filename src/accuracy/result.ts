@@ -14,7 +14,7 @@ export interface GroupOutcome {
   /** "float", or the label of the int8 candidate in force. */
   readonly precision: string;
   readonly isReverted: boolean;
-  /** What the steps kept for this group took off each drop, put-backs subtracted; absent for groups that no step changed. */
+  /** What mending and reverting this group took off each drop when it was done; absent for groups that are as they were. */
   readonly bought?: Drops;
 }
 
@@ -69,7 +69,11 @@ export function describeResult(
     trace: steps,
     cost: {
       ...cost,
-      potNetworkEquivalents: potNetworkEquivalents(steps, evaluator.sampleCount, run.compared.length),
+      potNetworkEquivalents: potNetworkEquivalents(steps, {
+        all: evaluator.sampleCount,
+        compared: run.compared.length,
+        ranking: Math.min(options.rankingSubsetSize, run.compared.length),
+      }),
     },
     noise,
     warnings: [...run.warnings, ...noiseWarnings(run, noise)],
@@ -89,28 +93,37 @@ function revertedNames(groups: readonly GroupInfo[], assignment: Assignment, ste
 }
 
 function outcomes(run: Run, state: State): GroupOutcome[] {
-  const bought = new Map<number, Drops>();
-  let before: Drops = {};
-  for (const { group, kept, drops, action } of run.trace.steps) {
-    if (!kept || action === "rank" || action === "baseline") continue;
-    if (group !== undefined) bought.set(group, addDrops(bought.get(group), before, drops));
-    before = drops;
-  }
+  const [mending, reverting] = [gainsOf(run, "mend"), gainsOf(run, "revert")];
   return run.problem.groups.map((group, index) => {
     const candidate = state.assignment[index] ?? FLOAT;
-    const gain = bought.get(index);
+    const reverted = isReverted(group, candidate);
+    const bought = [mending.get(index), reverted ? reverting.get(index) : undefined].filter((gain) =>
+      gain !== undefined
+    );
     return {
       name: group.name,
       precision: run.labels.get(candidate) ?? candidateLabel(group, candidate),
-      isReverted: isReverted(group, candidate),
-      ...(gain ? { bought: gain } : {}),
+      isReverted: reverted,
+      ...(bought.length > 0 ? { bought: bought.reduce((sum, gain) => combine(sum, gain, 1)) } : {}),
     };
   });
 }
 
-function addDrops(sum: Drops | undefined, before: Drops, after: Drops): Drops {
+/** Group → what the kept steps of one kind took off each drop. */
+function gainsOf({ trace }: Run, action: Step["action"]): Map<number, Drops> {
+  const gains = new Map<number, Drops>();
+  let before: Drops = {};
+  for (const step of trace.steps) {
+    if (!step.kept || step.action === "rank" || step.action === "baseline") continue;
+    if (step.action === action && step.group !== undefined) gains.set(step.group, combine(before, step.drops, -1));
+    before = step.drops;
+  }
+  return gains;
+}
+
+function combine(first: Drops, second: Drops, sign: 1 | -1): Drops {
   return Object.fromEntries(
-    Object.keys(after).map((metric) => [metric, (sum?.[metric] ?? 0) + dropIn(before, metric) - dropIn(after, metric)]),
+    Object.keys(second).map((metric) => [metric, dropIn(first, metric) + sign * dropIn(second, metric)]),
   );
 }
 

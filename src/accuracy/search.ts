@@ -20,7 +20,7 @@ export interface Search {
   waiting: readonly RankedGroup[];
   /** The state in which `ranking` was made. */
   rankedState: State;
-  /** Changes tried in the current state that made it worse. */
+  /** Reversions tried in the current state that did not make the drop smaller. */
   rejected: readonly { readonly group: number; readonly state: State }[];
   /** Group → candidates that need no further try. */
   readonly mended: Map<number, ReadonlySet<number>>;

@@ -27,8 +27,8 @@ export const REASONS = {
   no_worse: "the drop is no larger than before",
   worse: "the drop is larger than before",
   worse_tolerated: "the drop is larger, which is tolerated once after each ranking",
-  worse_kept: "the drop is larger, and worse states are not undone",
-  least_worse: "every change tried here makes it worse, and this one least",
+  worse_kept: "the drop is not smaller, but no step is undone",
+  least_harm: "no change tried here makes the drop smaller, and this one does the least harm",
   metric_switched: "this metric is met but another is not, which is optimised from here on",
   nothing_left: "no quantized group is left",
   target_holds: "the target still holds",
@@ -43,6 +43,8 @@ export interface StepDraft {
   readonly action: Action;
   /** Index of the group that changed, for steps that change one. */
   readonly group?: number;
+  /** Indices of the groups that `put_back` changed together. */
+  readonly groups?: readonly number[];
   /** The state that was evaluated; for `rank` the state that the groups were scored against. */
   readonly assignment: Assignment;
   /** Metric name → value over the whole set. Empty for `rank`, whose values are the scores. */
@@ -99,16 +101,44 @@ export function spentBetween(earlier: Spent, later: Spent): Spent {
   };
 }
 
+/** Sizes of the sample sets of a run. */
+export interface SampleCounts {
+  readonly all: number;
+  /** Samples compared with the float network. */
+  readonly compared: number;
+  /** Samples on which groups are ranked and parameters tuned. */
+  readonly ranking: number;
+}
+
+/** Quantizations that POT evaluates on the ranking subset when it tunes. */
+const TUNED_QUANTIZATIONS = 12;
+
 /**
  * What POT's plain loop spends on the same trace (spec: POT's cost model): every evaluation over all samples, every group of every
  * ranking over the ranking subset, nothing shared or remembered. Steps that POT does not have cost it nothing here.
  */
-export function potNetworkEquivalents(steps: readonly Step[], sampleCount: number, comparedCount: number): number {
+export function potNetworkEquivalents(steps: readonly Step[], counts: SampleCounts): number {
   const isBaselineMeasured = steps.some(({ action }) => action === "baseline");
-  const comparison = isBaselineMeasured || !steps.some(({ action }) => action === "rank") ? 0 : comparedCount;
-  return steps.reduce((sum, { action, reason, ranking }) => {
-    if (action === "rank") return sum + (ranking?.sampleCount ?? 0) * (ranking?.scores.length ?? 0);
-    const isFull = action === "baseline" || action === "quantize" || action === "mixed" || action === "revert";
-    return isFull && reason !== "least_worse" ? sum + sampleCount : sum;
-  }, comparison);
+  const needsComparison = steps.some(({ action }) => action === "rank" || action === "tune");
+  return steps.reduce(
+    (sum, step) => sum + potCost(step, counts),
+    isBaselineMeasured || !needsComparison ? 0 : counts.compared,
+  );
+}
+
+function potCost({ action, reason, ranking }: Step, counts: SampleCounts): number {
+  switch (action) {
+    case "rank":
+      return (ranking?.sampleCount ?? 0) * (ranking?.scores.length ?? 0);
+    case "tune":
+      return counts.all + TUNED_QUANTIZATIONS * counts.ranking;
+    case "revert":
+      return reason === "least_harm" ? 0 : counts.all;
+    case "mend":
+    case "put_back":
+    case "try":
+      return 0;
+    default:
+      return counts.all;
+  }
 }

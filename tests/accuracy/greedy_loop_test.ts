@@ -40,7 +40,7 @@ Deno.test("greedyLoop() compares with the restored state after an undone step (W
   const { lines, potLines } = await runBoth(() =>
     tableProblem(groupsNamed("ABCDE"), {
       accuracy: {
-        full: dropTable("ABCDE", { "-": 0.02, A: 0.018, AB: 0.019, AC: 0.0185, AD: 0.001, ACD: 0.002 }),
+        full: dropTable("ABCDE", { "-": 0.02, A: 0.018, AB: 0.019, AC: 0.0185, ACD: 0.002 }),
         subset: { ...scoresFor("ABCDE"), AB: 1, AC: 9, AD: 7, AE: 0 },
       },
     })
@@ -48,11 +48,12 @@ Deno.test("greedyLoop() compares with the restored state after an undone step (W
   assert.deepEqual(lines, [
     "quantize - 0.02 + first_state",
     "rank -: A B C D E",
-    "revert A 0.018 + no_worse",
-    "revert AB 0.019 - worse",
+    "revert A 0.018 + better",
+    "revert AB 0.019 - not_better",
     "rank A: C D B E",
-    "revert AC 0.0185 - worse",
-    "revert AD 0.001 + target_met",
+    "revert AC 0.0185 - not_better",
+    "revert AC 0.0185 + least_harm",
+    "revert ACD 0.002 + target_met",
   ]);
   assert.deepEqual(potLines.slice(5), ["revert AC 0.0185 + no_worse", "revert ACD 0.002 + target_met"]);
 });
@@ -70,6 +71,24 @@ Deno.test("greedyLoop() does not tolerate a worsening first step (W3)", async ()
   assert.deepEqual(pots.reverted, ["A", "B"]);
 });
 
+Deno.test("greedyLoop() undoes a reversion that wins nothing, and looks for what the present state breaks", async () => {
+  const { lines, potLines } = await runBoth(() =>
+    tableProblem(groupsNamed("ABCD"), {
+      accuracy: {
+        full: dropTable("ABCD", { "-": 0.02, A: 0.015, AB: 0.015, AC: 0.005, ABC: 0.005 }),
+        subset: { ...scoresFor("ABCD"), AB: 0, AC: 2, AD: 1 },
+      },
+    })
+  );
+  assert.deepEqual(lines.slice(2), [
+    "revert A 0.015 + better",
+    "revert AB 0.015 - not_better",
+    "rank A: C D B",
+    "revert AC 0.005 + target_met",
+  ]);
+  assert.deepEqual(potLines.slice(3), ["revert AB 0.015 + no_worse", "revert ABC 0.005 + target_met"]);
+});
+
 Deno.test("greedyLoop() does not retry an undone group before something changed", async () => {
   const { lines, potLines } = await runBoth(() =>
     tableProblem(groupsNamed("ABCD"), {
@@ -80,29 +99,28 @@ Deno.test("greedyLoop() does not retry an undone group before something changed"
     })
   );
   assert.deepEqual(lines.slice(3), [
-    "revert AB 0.019 - worse",
+    "revert AB 0.019 - not_better",
     "rank A: B C D",
-    "revert AC 0.012 + no_worse",
+    "revert AC 0.012 + better",
     "revert ABC 0.005 + target_met",
   ]);
   assert.equal(potLines[5], "revert AB 0.019 + no_worse", "POT takes it at once, against its own discarded drop");
 });
 
-Deno.test("greedyLoop() takes the least worse attempt when every attempt is worse", async () => {
+Deno.test("greedyLoop() takes the least harmful attempt when two in a row win nothing", async () => {
   const { lines } = await runBoth(() =>
     tableProblem(groupsNamed("ABCDE"), {
       accuracy: {
-        full: dropTable("ABCDE", { "-": 0.02, A: 0.03, B: 0.021, C: 0.025, AB: 0.005 }),
+        full: dropTable("ABCDE", { "-": 0.02, A: 0.03, B: 0.021, AB: 0.005 }),
         subset: scoresFor("ABCDE"),
       },
     })
   );
   assert.deepEqual(lines.slice(1), [
     "rank -: A B C D E",
-    "revert A 0.03 - worse",
-    "revert B 0.021 - worse",
-    "revert C 0.025 - worse",
-    "revert B 0.021 + least_worse",
+    "revert A 0.03 - not_better",
+    "revert B 0.021 - not_better",
+    "revert B 0.021 + least_harm",
     "revert AB 0.005 + target_met",
   ]);
 });
@@ -222,7 +240,7 @@ Deno.test("greedyLoop() orders groups by the metric that is worst now, without r
   const result = await runAccuracyAware(problem, { ...PLAIN, maximalDrop: 0.0625 });
   assert.deepEqual(traceLines(problem.groups, result.trace).slice(2), [
     "rank -: A B C",
-    "revert A 0.0625 0.25 + no_worse",
+    "revert A 0.0625 0.25 + better",
     "revert AC 0.0625 0 + target_met",
   ]);
 });
@@ -281,7 +299,7 @@ Deno.test("greedyLoop() never starts or ends with held groups elsewhere than the
   assert.deepEqual(traceLines(groups, result.trace).slice(1), [
     "quantize B 0.05 + first_state",
     "rank B: C",
-    "revert BC 0.04 + no_worse",
+    "revert BC 0.04 + better",
   ]);
   assert.deepEqual([result.reached, result.exhausted, result.reverted], [false, true, ["C", "B"]]);
 });

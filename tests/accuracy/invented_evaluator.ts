@@ -78,6 +78,8 @@ export interface InventedErrors {
   readonly interaction?: number;
   /** Errors only ever push towards the wrong answer, so that every reversion helps or does nothing. */
   readonly isMonotone?: boolean;
+  /** Size of the largest single errors against margins of up to 14; 10 where absent, which ruins the network. */
+  readonly strength?: number;
   /** Gives every group the same cost. */
   readonly hasEqualCosts?: boolean;
 }
@@ -97,23 +99,23 @@ export function inventedProblem(errors: InventedErrors): AccuracyProblem & { rea
   const random = createRandom(seed * 7919 + 17);
   const draw = () => Math.round((isMonotone ? random() : random() * 2 - 0.7) * 1024) / 1024;
   const margins = Float64Array.from({ length: sampleCount }, () => random() < 0.06 ? -1 : random() * 14 + 0.01);
-  const strengths = Array.from({ length: groupCount }, () => random() ** 4 * 10);
+  const strengths = Array.from({ length: groupCount }, () => random() ** 4 * (errors.strength ?? 10));
   const single = Array.from({ length: groupCount }, (_, group) =>
     Array.from({ length: candidateCount }, () => {
       const strength = (strengths[group] ?? 0) * (candidateCount > 1 ? random() * 1.5 : 1);
       return Float64Array.from({ length: sampleCount }, () => Math.round(draw() * strength * 1024) / 1024);
     }));
-  const pairs = Array.from({ length: groupCount * groupCount }, () => (random() * 2 - 1) * interaction);
+  const pairs = Array.from({ length: groupCount }, () => (random() * 2 - 1) * interaction);
   const costs = strengths.map(() => errors.hasEqualCosts ? 1 : 1 + Math.floor(random() * 5));
   const totalCost = costs.reduce((sum, cost) => sum + cost, 0);
   const errorOf = (assignment: Assignment, sample: number): number => {
-    const parts = assignment.map((candidate, group) => single[group]?.[candidate]?.[sample] ?? 0);
-    let error = parts.reduce((sum, part) => sum + part, 0);
-    for (let first = 0; first < groupCount && interaction > 0; first++) {
-      const second = (first + 1) % groupCount;
-      const strength = pairs[first * groupCount + second] ?? 0;
-      if (assignment[first] !== FLOAT && assignment[second] !== FLOAT) {
-        error += strength * Math.abs((parts[first] ?? 0) + (parts[second] ?? 0));
+    const partOf = (group: number) => single[group]?.[assignment[group] ?? FLOAT]?.[sample] ?? 0;
+    let error = 0;
+    for (let group = 0; group < groupCount; group++) {
+      error += partOf(group);
+      const next = (group + 1) % groupCount;
+      if (interaction > 0 && assignment[group] !== FLOAT && assignment[next] !== FLOAT) {
+        error += (pairs[group] ?? 0) * Math.abs(partOf(group) + partOf(next));
       }
     }
     return error;

@@ -59,7 +59,7 @@ Deno.test("mendGroup() ranks a mended group by what float could still win", asyn
   assert.deepEqual(lines, [
     "rank -: A B C",
     "mend A1 0.03 + better",
-    "revert A1B 0.02 + no_worse",
+    "revert A1B 0.02 + better",
     "revert A1BC 0.005 + target_met",
   ]);
   assert.deepEqual(result.assignment, [1, -1, -1]);

@@ -22,8 +22,8 @@ const WASTEFUL = { "-": 0.06, A: 0.055, B: 0.02, AB: 0.0525, ABC: 0.01, BC: 0.01
 Deno.test("putBack() tries cheapest regret first while the target holds (W4)", async () => {
   const { result, lines } = await linesOf(WASTEFUL, { maximalDrop: 0.012 });
   assert.deepEqual(lines, [
-    "revert A 0.055 + no_worse",
-    "revert AB 0.0525 + no_worse",
+    "revert A 0.055 + better",
+    "revert AB 0.0525 + better",
     "revert ABC 0.01 + target_met",
   ]);
   assert.deepEqual(result.reverted, ["A", "B", "C"], "no regret fits into the room left");
@@ -42,9 +42,24 @@ Deno.test("putBack() goes on to dearer groups while there is room, and undoes wh
 });
 
 Deno.test("putBack() gives equal regrets to the dearer group first", async () => {
-  const drops = { "-": 0.0625, A: 0.0625, AB: 0.0625, ABC: 0.01, AC: 0.01, BC: 0.01, C: 0.01 };
-  const { lines } = await linesOf(drops, {}, [0.1, 0.6, 0.1, 0.1, 0.1]);
-  assert.deepEqual(lines.slice(3), ["put_back AC 0.01 + target_holds", "put_back C 0.01 + target_holds"]);
+  const drops = { "-": 1, A: 0.875, AB: 0.75, ABC: 0.125, AC: 0.25 };
+  const { lines } = await linesOf(drops, { maximalDrop: 0.25 }, [0.1, 0.6, 0.1, 0.1, 0.1]);
+  assert.deepEqual(lines.slice(3), ["put_back AC 0.25 + target_holds"]);
+});
+
+Deno.test("putBack() doubles what it tries at once after a success and halves it after a failure", async () => {
+  const drops = { "-": 8, A: 7.75, AB: 7.5, ABC: 7.25, ABCD: 7, ABCDE: 0, BCDE: 0.25, DE: 2, CDE: 0.5, ABCE: 3, CE: 3 };
+  const groups = groupsNamed("ABCDEF");
+  const problem = tableProblem(groups, { loss: { full: dropTable("ABCDEF", drops), subset: { ...SUBSET, F: 0 } } });
+  const result = await runAccuracyAware(problem, { ...OPTIONS, maximalDrop: 1 });
+  assert.deepEqual(traceLines(groups, result.trace).slice(8), [
+    "put_back BCDE 0.25 + target_holds",
+    "put_back DE 2 - target_lost",
+    "put_back CDE 0.5 + target_holds",
+    "put_back DE 2 - target_lost",
+  ]);
+  assert.deepEqual(result.reverted, ["C", "D", "E"]);
+  assert.deepEqual(result.trace.at(-3)?.groups, [1, 2]);
 });
 
 Deno.test("putBack() is off when asked, and under POT's rule unless asked", async () => {
@@ -64,8 +79,8 @@ Deno.test("putBack() returns a group to the candidate it left", async () => {
   const result = await runAccuracyAware(problem, { rankingSubsetSize: 2, maximalDrop: 0.012 });
   assert.deepEqual(traceLines(groups, result.trace).slice(3), [
     "mend A1 0.05 + better",
-    "revert A1B 0.045 + no_worse",
-    "revert AB 0.044 + no_worse",
+    "revert A1B 0.045 + better",
+    "revert AB 0.044 + better",
     "revert ABC 0.01 + target_met",
     "put_back A1BC 0.011 + target_holds",
   ]);
