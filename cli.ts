@@ -40,6 +40,6 @@ Deno.addSignalListener("SIGINT", () => {
   interruption.abort(new DOMException("Interrupted", "AbortError"));
 });
 
-const code = await runCommandLine(Deno.args, { terminal, signal: interruption.signal });
+const code = await runCommandLine({ args: Deno.args, terminal, signal: interruption.signal });
 clearLive();
 Deno.exit(code);

@@ -27,3 +27,15 @@ export { DEFAULT_CLOSENESS, findTestFolders, type Verdict, verifyFolders } from 
 export { VERSION } from "./src/api/version.ts";
 export { formatDevice } from "./src/report/device_text.ts";
 export { formatTable } from "./src/report/table.ts";
+export { type Configuration, parseConfiguration } from "./src/api/configuration.ts";
+export { type GroupDescription, type Inspection, inspectModel, parseInputShape } from "./src/api/inspect.ts";
+export { METRIC_NAMES, openMetrics } from "./src/api/metrics_by_name.ts";
+export { OutputFolder } from "./src/api/output_folder.ts";
+export { flagOf, type Parameter, PARAMETERS } from "./src/api/parameters.ts";
+export { type GivenValue, valueFromText } from "./src/api/parameter_values.ts";
+export { reportQuantization, requestMetrics, verifyExport } from "./src/api/quantize_report.ts";
+export { type GivenParameters, type QuantizeSettings, settingsOf } from "./src/api/quantize_settings.ts";
+export { formatInspection } from "./src/report/inspection_text.ts";
+export { encodeReport, type Report, type ReportedStep, reportStep } from "./src/report/report.ts";
+export { formatStep, formatSummary, formatValue } from "./src/report/summary.ts";
+export { formatBytes, formatCount, formatSeconds } from "./src/report/table.ts";

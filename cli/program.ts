@@ -1,13 +1,17 @@
 /** The command line's grammar: commands, options, help. */
-import { Command, CommanderError } from "@commander-js/extra-typings";
-import { VERSION } from "../mod.ts";
+import { Command, CommanderError, Option } from "@commander-js/extra-typings";
+import { flagOf, METRIC_NAMES, type Parameter, PARAMETERS, VERSION } from "../mod.ts";
 import { runDevice } from "./device.ts";
+import { runEvaluate } from "./evaluate.ts";
+import { runInspect } from "./inspect.ts";
+import { runQuantize } from "./quantize.ts";
 import { reportError } from "./report_error.ts";
 import { type Context, EXIT, type ExitCode } from "./terminal.ts";
 import { runVerify } from "./verify.ts";
 
-/** Runs a command line; resolves to the exit code whatever happens. */
-export async function runCommandLine(args: readonly string[], context: Context): Promise<ExitCode> {
+/** Runs the command line; resolves to the exit code whatever happens. */
+export async function runCommandLine(context: Context): Promise<ExitCode> {
+  const args = withBooleanValues(context.args);
   let code: ExitCode = EXIT.ok;
   const program = createProgram(context, (result) => code = result);
   try {
@@ -20,36 +24,158 @@ export async function runCommandLine(args: readonly string[], context: Context):
   }
 }
 
-function createProgram(context: Context, end: (code: ExitCode) => void) {
+type End = (code: ExitCode) => void;
+
+const TEXTS = {
+  software: "Use the software adapter",
+  json: "Print one JSON document instead of text",
+  verbose: "Print causes and stack of an error",
+  dataset: "Validation data: a folder, a dataset.json, an .npz, …",
+  metric: `Metric, repeatable: ${
+    METRIC_NAMES.map(({ name }) => name).join(", ")
+  }, or a TypeScript module (default: accuracy)`,
+  limit: "Use the first N samples only",
+  batchSize: "Samples per batch (default: what fits)",
+  memoryBudget: "GPU memory for samples and activations, such as 800M (default: 2G)",
+} as const;
+
+function createProgram(context: Context, end: End) {
   const { terminal } = context;
   const program = new Command("holdfast")
     .description("Quantizes ONNX networks to int8 within an allowed accuracy drop, on any GPU through WebGPU.")
     .version(VERSION, "--version", "Print the version")
     .helpOption("-h, --help", "Print this help")
     .helpCommand(false)
+    .configureHelp({ optionDescription: ({ description }) => description })
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
       writeErr: (text) => terminal.say(text.trimEnd()),
     })
     .exitOverride();
+  addQuantize(program, context, end);
+  program.command("evaluate")
+    .description("Measures metrics of a model, float or QDQ, on a dataset.")
+    .argument("<MODEL>", "ONNX file")
+    .option("--dataset <path>", TEXTS.dataset)
+    .option("--metric <name>", TEXTS.metric, collect, [])
+    .option("--limit <N>", TEXTS.limit)
+    .option("--batch-size <N>", TEXTS.batchSize)
+    .option("--memory-budget <bytes>", TEXTS.memoryBudget)
+    .option("--software", TEXTS.software)
+    .option("--json", TEXTS.json)
+    .option("--verbose", TEXTS.verbose)
+    .action(async (path, options) => end(await runEvaluate(context, path, options)));
+  program.command("inspect")
+    .description("Lists operators, parameters, work, inputs and outputs, and quantizer groups of a model.")
+    .argument("<MODEL>", "ONNX file")
+    .option("--input-shape <name=shape>", "Shape of an input, such as data=1x3x224x224; repeatable", collect, [])
+    .option("--json", TEXTS.json)
+    .option("--verbose", TEXTS.verbose)
+    .action(async (path, options) => end(await runInspect(context, path, options)));
   program.command("verify")
     .description("Runs folders in the layout of the ONNX backend tests on the GPU and compares the outputs.")
     .argument("<DIR...>", "Folders with model.onnx and test_data_set_*, or folders of such folders")
     .option("--rtol <number>", "Relative tolerance of floats (default: 0.001)")
     .option("--atol <number>", "Absolute tolerance of floats (default: 1e-7)")
-    .option("--software", SOFTWARE)
-    .option("--json", JSON_OUTPUT)
-    .option("--verbose", VERBOSE)
+    .option("--software", TEXTS.software)
+    .option("--json", TEXTS.json)
+    .option("--verbose", TEXTS.verbose)
     .action(async (paths, options) => end(await runVerify(context, paths, options)));
   program.command("device")
     .description("Shows which adapter computes, its limits and features.")
-    .option("--software", SOFTWARE)
-    .option("--json", JSON_OUTPUT)
-    .option("--verbose", VERBOSE)
+    .option("--software", TEXTS.software)
+    .option("--json", TEXTS.json)
+    .option("--verbose", TEXTS.verbose)
     .action(async (options) => end(await runDevice(context, options)));
   return program;
 }
 
-const SOFTWARE = "Use the software adapter";
-const JSON_OUTPUT = "Print one JSON document instead of text";
-const VERBOSE = "Print causes and stack of an error";
+function addQuantize(program: Command, context: Context, end: End): void {
+  const command = program.command("quantize")
+    .description("Quantizes a model to int8 within an allowed accuracy drop; writes model.onnx and report.json.")
+    .argument("[MODEL]", "ONNX file; without it the model of --config")
+    .optionsGroup("Files and data:")
+    .option("--dataset <path>", TEXTS.dataset)
+    .option("--calibration <path>", "Calibration data (default: the validation data)")
+    .option("--output <folder>", "Where results go (default: out)", "out")
+    .option("--config <file>", "POT configuration: JSON with comments; the command line overrides it")
+    .option("--limit <N>", TEXTS.limit)
+    .optionsGroup("Accuracy:")
+    .option("--algorithm <name>", "AccuracyAwareQuantization or DefaultQuantization (default: the former)")
+    .option("--metric <name>", TEXTS.metric, collect, [])
+    .option("--baseline-value <number>", "Known value of the float network, or metric=value; repeatable", collect, []);
+  for (const option of parameterOptions("loop")) command.addOption(option);
+  command.optionsGroup("Quantization:");
+  for (const option of parameterOptions("quantization")) command.addOption(option);
+  command.optionsGroup("Running:")
+    .option("--batch-size <N>", TEXTS.batchSize)
+    .option("--memory-budget <bytes>", TEXTS.memoryBudget)
+    .option("--verify", "Run the exported model again and compare its metrics")
+    .option("--software", TEXTS.software)
+    .option("--json", TEXTS.json)
+    .option("--verbose", TEXTS.verbose)
+    .action(async (path, options) => {
+      const given: Readonly<Record<string, unknown>> = options;
+      const parameters = new Map(
+        PARAMETERS.flatMap(({ pot }) => {
+          const value = given[attributeOf(pot)];
+          return value === undefined ? [] : [[pot, String(value)] as const];
+        }),
+      );
+      end(await runQuantize(context, path, options, parameters));
+    });
+}
+
+/** Options of the table's parameters that can be given on the command line. */
+function parameterOptions(section: Parameter["section"]): Option[] {
+  return PARAMETERS.filter((parameter) => parameter.section === section && parameter.only !== "file").flatMap(
+    (parameter) => {
+      const { pot, type, description, default: fallback } = parameter;
+      const text = description.replace(/\.$/, "") + defaultText(fallback);
+      const option = new Option(`${flagOf(pot)} ${placeholderOf(parameter)}`, text);
+      if (type !== "boolean") return [option];
+      return [option, new Option(flagOf(`no_${pot}`), "").hideHelp()];
+    },
+  );
+}
+
+function defaultText(fallback: unknown): string {
+  if (fallback === undefined || (Array.isArray(fallback) && fallback.length === 0)) return "";
+  return ` (default: ${fallback === Infinity ? "unlimited" : String(fallback)})`;
+}
+
+function placeholderOf({ type, choices }: Parameter): string {
+  switch (type) {
+    case "boolean":
+      return "[bool]";
+    case "integer":
+      return "<N>";
+    case "number":
+      return "<number>";
+    case "integers":
+      return "<N,…>";
+    case "names":
+      return "<name,…>";
+    default:
+      return choices && choices.join("|").length <= 24 ? `<${choices.join("|")}>` : "<name>";
+  }
+}
+
+/** `maximal_drop` → `maximalDrop`, where commander keeps `--maximal-drop`. */
+function attributeOf(pot: string): string {
+  return pot.replaceAll(/_(.)/g, (_match, letter: string) => letter.toUpperCase());
+}
+
+/** `--mend MODEL` must not take the model for the value of an option that may stand alone. */
+function withBooleanValues(args: readonly string[]): string[] {
+  const flags = new Set(PARAMETERS.filter(({ type }) => type === "boolean").map(({ pot }) => flagOf(pot)));
+  return args.map((arg, index) => {
+    if (!flags.has(arg)) return arg;
+    const next = args[index + 1];
+    return next === "true" || next === "false" ? arg : `${arg}=true`;
+  });
+}
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}

@@ -21,6 +21,8 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 /** What commands get from around them. */
 export interface Context {
   readonly terminal: Terminal;
+  /** The command line, as given. */
+  readonly args: readonly string[];
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
 }

@@ -95,6 +95,7 @@ export async function quantizeModel(runtime: Runtime, model: Model, options: Qua
 
   clock.enter("accuracy");
   const groups = describeGroups(prepared, typed);
+  options.onEvent?.({ kind: "groups", names: groups.map(({ name }) => name) });
   const accuracy = await runLoop({
     runtime,
     options,

@@ -20,6 +20,8 @@ export type QuantizeEvent =
   | { readonly kind: "phase"; readonly phase: Phase }
   /** Samples done within the calibration pass or evaluation under way. */
   | { readonly kind: "progress"; readonly done: number; readonly total: number }
+  /** Names of all groups, by index, before the loop starts. */
+  | { readonly kind: "groups"; readonly names: readonly string[] }
   /** A step of the accuracy-aware loop, as soon as it is decided. */
   | { readonly kind: "step"; readonly step: Step; readonly group: string | undefined }
   | { readonly kind: "note"; readonly text: string };

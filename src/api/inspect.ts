@@ -1,0 +1,152 @@
+/** What a model is made of, and what quantization would make of it. Needs no GPU. */
+import { UnsupportedError, UsageError } from "../base/errors.ts";
+import { elementCount, isFloat, type TensorType } from "../base/tensor.ts";
+import type { Graph, ValueInfo } from "../graph/graph.ts";
+import type { Group } from "../graph/quantizer.ts";
+import { inferTypes, type TypedGraph } from "../ops/infer.ts";
+import { findOperator } from "../ops/registry.ts";
+import { runPasses } from "../passes/run_passes.ts";
+import { prepare, type PrepareOptions } from "../quantize/prepare.ts";
+import type { Model } from "./model.ts";
+
+/** How often a model uses an operator. */
+export interface OperatorCount {
+  readonly type: string;
+  /** "" for the ONNX domain. */
+  readonly domain: string;
+  readonly count: number;
+  readonly isSupported: boolean;
+}
+
+/** A group of layers that move together, with its work per sample. */
+export interface GroupDescription extends Group {
+  readonly macs: number;
+}
+
+/** What there is to know of a model without running it. */
+export interface Inspection {
+  readonly model: string;
+  readonly byteLength: number;
+  readonly opset: number;
+  readonly irVersion: number;
+  readonly producer: string;
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  /** Most frequent first. */
+  readonly operators: readonly OperatorCount[];
+  /** Elements of all floating-point initializers. */
+  readonly parameters: number;
+  /** Of one sample; undefined where shapes cannot be known. */
+  readonly macs: number | undefined;
+  /** Undefined where the network cannot be planned. */
+  readonly groups: readonly GroupDescription[] | undefined;
+  /** Quantizable nodes that stay in float, and why. */
+  readonly skipped: Readonly<Record<string, string>>;
+  /** Why macs or groups are missing. */
+  readonly problem: string | undefined;
+}
+
+/** Input name → shape, batch axis included. */
+export type InputShapes = ReadonlyMap<string, readonly number[]>;
+
+/** Inspects a model. Symbolic extents count as 1 unless `shapes` gives the input's shape; what is not supported is listed, not thrown. */
+export function inspectModel(model: Model, shapes: InputShapes = new Map(), options: PrepareOptions = {}): Inspection {
+  const { graph } = model;
+  const types = inputTypes(graph, shapes);
+  const { macs, groups, skipped, problem } = analyse(graph, types, options);
+  return {
+    model: model.name,
+    byteLength: model.byteLength,
+    opset: graph.opset,
+    irVersion: graph.metadata.irVersion,
+    producer: [graph.metadata.producerName, graph.metadata.producerVersion].filter(Boolean).join(" "),
+    inputs: graph.inputs,
+    outputs: graph.outputs,
+    operators: countOperators(graph),
+    parameters: [...graph.initializers.values()].reduce(
+      (sum, { dtype, data }) => isFloat(dtype) ? sum + data.length : sum,
+      0,
+    ),
+    macs,
+    groups,
+    skipped,
+    problem,
+  };
+}
+
+function inputTypes(graph: Graph, shapes: InputShapes): Map<string, TensorType> {
+  for (const name of shapes.keys()) {
+    if (graph.inputs.some((input) => input.name === name)) continue;
+    throw new UsageError(
+      `Cannot use input shape of "${name}": the network has ${
+        graph.inputs.map((input) => `"${input.name}"`).join(", ")
+      }`,
+    );
+  }
+  return new Map(graph.inputs.map(({ name, dtype, shape }) => {
+    const own = (shape ?? []).map((extent) => typeof extent === "number" ? extent : 1);
+    return [name, { dtype, shape: shapes.get(name) ?? own }];
+  }));
+}
+
+type Analysis = Pick<Inspection, "macs" | "groups" | "skipped" | "problem">;
+
+function analyse(graph: Graph, types: ReadonlyMap<string, TensorType>, options: PrepareOptions): Analysis {
+  const none = { macs: undefined, groups: undefined, skipped: {} };
+  const free = graph.inputs.find(({ shape }) => shape === undefined);
+  if (free && types.get(free.name)?.shape.length === 0) {
+    return {
+      ...none,
+      problem: `Input "${free.name}" states no shape; give one with --input-shape ${free.name}=1x3x224x224`,
+    };
+  }
+  try {
+    const optimized = runPasses(graph, types);
+    const typed = inferTypes(optimized, types);
+    const macsOf = nodeMacs(typed);
+    const { layout, skipped } = prepare(typed, options);
+    return {
+      macs: [...macsOf.values()].reduce((sum, macs) => sum + macs, 0),
+      groups: layout.groups.map((group) => ({
+        ...group,
+        macs: group.nodes.reduce((sum, node) => sum + (macsOf.get(node) ?? 0), 0),
+      })),
+      skipped: Object.fromEntries(skipped),
+      problem: undefined,
+    };
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof UsageError) throw error;
+    const isListed = error instanceof UnsupportedError && error.reasons.length > 0;
+    return { ...none, problem: isListed ? undefined : error.message };
+  }
+}
+
+/** Multiply-accumulates of every node. */
+function nodeMacs({ nodes, types }: TypedGraph): Map<string, number> {
+  return new Map(nodes.map(({ node, operator, attributes }) => {
+    const inputs = node.inputs.map((name) => name === "" ? undefined : types.get(name));
+    const outputs = node.outputs.flatMap((name) => types.get(name) ?? []);
+    return [node.name, operator.macs?.(inputs, outputs, attributes) ?? 0];
+  }));
+}
+
+function countOperators(graph: Graph): OperatorCount[] {
+  const counts = new Map<string, OperatorCount>();
+  for (const { type, domain } of graph.nodes) {
+    const key = `${domain}:${type}`;
+    const isSupported = findOperator(type, domain, graph.opset) !== undefined;
+    counts.set(key, { type, domain, isSupported, count: (counts.get(key)?.count ?? 0) + 1 });
+  }
+  return [...counts.values()].sort((a, b) => b.count - a.count || (a.type < b.type ? -1 : 1));
+}
+
+/** Parses `name=1x3x224x224`; throws UsageError for anything else. */
+export function parseInputShape(text: string): [string, readonly number[]] {
+  const [, name, shape] = /^(.+)=(\d+(?:x\d+)*)?$/.exec(text) ?? [];
+  if (name === undefined) throw new UsageError(`Cannot use input shape "${text}": expected name=1x3x224x224`);
+  const extents = (shape ?? "").split("x").filter(Boolean).map(Number);
+  if (!Number.isSafeInteger(elementCount(extents))) {
+    throw new UsageError(`Cannot use input shape "${text}": its elements cannot be counted`);
+  }
+  return [name, extents];
+}

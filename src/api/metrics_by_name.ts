@@ -1,0 +1,92 @@
+/** Metrics as the command line and configurations name them: those of the project, and TypeScript modules. */
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { UsageError } from "../base/errors.ts";
+import { didYouMean } from "../data/spelling.ts";
+import { accuracy, type Metric } from "../evaluate/metric.ts";
+
+/** What a configuration may add to a metric's name. */
+export interface NamedMetric {
+  readonly name: string;
+  /** POT's type; the name where absent. */
+  readonly type?: string;
+  readonly topK?: number;
+}
+
+/** Metrics that come with the project; `name` as help shows it. */
+export const METRIC_NAMES: readonly { readonly name: string; readonly description: string }[] = [
+  { name: "accuracy", description: "Share of samples whose class has the highest value" },
+  { name: "accuracy@topK", description: "Share of samples whose class is among the K highest values" },
+];
+
+/** Opens metrics in order: names, or paths of modules whose default export is a metric or a list of them. */
+export async function openMetrics(wanted: readonly (string | NamedMetric)[]): Promise<Metric[]> {
+  const metrics: Metric[] = [];
+  for (const one of wanted) {
+    const metric = typeof one === "string" ? { name: one } : one;
+    if (isModulePath(metric.name)) metrics.push(...await importMetrics(metric.name));
+    else metrics.push(namedMetric(metric));
+  }
+  const twice = metrics.find(({ name }, index) => metrics.findIndex((other) => other.name === name) !== index);
+  if (twice) throw new UsageError(`Cannot use metric "${twice.name}": it is given twice`);
+  return metrics;
+}
+
+/** Whether a metric is given as a module. */
+export function isModulePath(name: string): boolean {
+  return /\.(ts|js|mjs|mts)$/.test(name);
+}
+
+/** A metric of the project, under the name that the user gave it. */
+function namedMetric({ name, type = name, topK }: NamedMetric): Metric {
+  const [, inName] = /^accuracy(?:@top-?(\d+))?$/.exec(type) ?? /^accuracy@top-?(\d+)$/.exec(name) ?? [];
+  if (!/^accuracy(@top-?\d+)?$/.test(type)) {
+    const known = METRIC_NAMES.map((metric) => metric.name);
+    throw new UsageError(
+      `Cannot use metric "${type}": there is none${didYouMean(type, known)}${
+        didYouMean(type, known) ? "" : `, expected ${known.join(", ")} or the path of a module`
+      }`,
+    );
+  }
+  const count = topK ?? Number(inName ?? topKOf(name) ?? 1);
+  if (!Number.isInteger(count) || count < 1) {
+    throw new UsageError(`Cannot use metric "${name}": top ${count}, expected an integer of at least 1`);
+  }
+  return { ...accuracy(count), name };
+}
+
+/** Accuracy Checker's users write the K into the name: `accuracy@top5` of type `accuracy`. */
+function topKOf(name: string): string | undefined {
+  return /@top-?(\d+)$/.exec(name)?.[1];
+}
+
+async function importMetrics(path: string): Promise<Metric[]> {
+  let module: { readonly default?: unknown };
+  try {
+    module = await import(pathToFileURL(resolve(path)).href);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(`Cannot load metric "${path}": ${reason}`, { cause });
+  }
+  const list: unknown[] = Array.isArray(module.default) ? module.default : [module.default];
+  if (list.length === 0) throw new UsageError(`Cannot load metric "${path}": its list is empty`);
+  return list.map((one, index) =>
+    checkedMetric(one, `Cannot load metric "${path}": default export`, index, list.length)
+  );
+}
+
+function checkedMetric(value: unknown, where: string, index: number, count: number): Metric {
+  const place = count > 1 ? `${where}[${index}]` : where;
+  if (typeof value !== "object" || value === null) {
+    throw new UsageError(`${place} is ${String(value)}, expected a metric {name, direction, start(dataset)}`);
+  }
+  const { name, direction, start } = value as Partial<Metric>;
+  if (typeof name !== "string" || name === "") throw new UsageError(`${place} has no name, expected a text`);
+  if (direction !== "higher_better" && direction !== "lower_better") {
+    throw new UsageError(`${place} has direction ${JSON.stringify(direction)}, expected higher_better or lower_better`);
+  }
+  if (typeof start !== "function") {
+    throw new UsageError(`${place} has no function "start", expected start(dataset) that gives {add(sample), value()}`);
+  }
+  return value as Metric;
+}

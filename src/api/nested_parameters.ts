@@ -1,0 +1,156 @@
+/** Parameters with keys of their own: weights, activations, range_estimator, ignored, metrics. */
+import type { MetricOption } from "../accuracy/options.ts";
+import { UsageError } from "../base/errors.ts";
+import { didYouMean } from "../data/spelling.ts";
+import type { EndEstimator, RangeEstimatorOptions } from "../quantize/estimators.ts";
+import type { IgnoredOperation, IgnoredScope } from "../quantize/ignored.ts";
+import type { SchemeOverride } from "../quantize/scheme.ts";
+import { type GivenValue, refusal } from "./parameter_values.ts";
+
+/** What may be said of weights or of activations. */
+export interface KindSettings {
+  readonly scheme: SchemeOverride;
+  readonly range: RangeEstimatorOptions | undefined;
+}
+
+type Keys = Readonly<Record<string, "number" | "text" | "names" | "boolean" | "any">>;
+
+const SCHEME_KEYS: Keys = {
+  bits: "number",
+  mode: "text",
+  granularity: "text",
+  level_low: "number",
+  level_high: "number",
+  range_estimator: "any",
+};
+const END_KEYS: Keys = {
+  type: "text",
+  aggregator: "text",
+  outlier_prob: "number",
+  clipping_value: "number",
+  granularity: "text",
+};
+const IGNORED_KEYS: Keys = { scope: "names", patterns: "names", operations: "any", skip_model: "boolean" };
+const METRIC_KEYS: Keys = {
+  name: "text",
+  type: "text",
+  top_k: "number",
+  baseline_value: "number",
+  maximal_drop: "number",
+};
+
+/** `weights` or `activations`. */
+export function parseKind(given: GivenValue): KindSettings {
+  const keys = checkedKeys(given, SCHEME_KEYS);
+  const { bits, mode, granularity, level_low, level_high, range_estimator } = keys as Record<string, never>;
+  oneOf(given, "mode", mode, ["symmetric", "asymmetric"]);
+  oneOf(given, "granularity", granularity, ["perchannel", "pertensor"]);
+  return {
+    scheme: present({ bits, mode, granularity, levelLow: level_low, levelHigh: level_high }),
+    range: range_estimator === undefined
+      ? undefined
+      : parseRangeEstimator({ value: range_estimator, where: `${given.where}.range_estimator` }),
+  };
+}
+
+/** `range_estimator`. */
+export function parseRangeEstimator(given: GivenValue): RangeEstimatorOptions {
+  const { preset, min, max } = checkedKeys(given, { preset: "text", min: "any", max: "any" }) as Record<string, never>;
+  oneOf(given, "preset", preset, ["default", "quantile", "mse", "entropy"]);
+  return present({
+    preset,
+    min: min === undefined ? undefined : parseEnd({ value: min, where: `${given.where}.min` }),
+    max: max === undefined ? undefined : parseEnd({ value: max, where: `${given.where}.max` }),
+  });
+}
+
+function parseEnd(given: GivenValue): Partial<EndEstimator> {
+  const { type, aggregator, outlier_prob, clipping_value, granularity } = checkedKeys(given, END_KEYS) as Record<
+    string,
+    never
+  >;
+  if (granularity !== undefined) {
+    throw refusal({ ...given, where: `${given.where}.granularity` }, "weights.granularity");
+  }
+  return present({ type, aggregator, outlierProb: outlier_prob, clippingValue: clipping_value });
+}
+
+/** `ignored`. */
+export function parseIgnored(given: GivenValue): IgnoredScope {
+  const { scope, patterns, operations, skip_model } = checkedKeys(given, IGNORED_KEYS) as Record<string, never>;
+  if (skip_model) throw new UsageError(`Cannot use ${given.where}.skip_model: true, expected false with one model`);
+  return present({
+    scope,
+    patterns,
+    operations: operations === undefined
+      ? undefined
+      : listOf({ value: operations, where: `${given.where}.operations` }).map(parseOperation),
+  });
+}
+
+function parseOperation(given: GivenValue): IgnoredOperation {
+  const { type, attributes } = checkedKeys(given, { type: "text", attributes: "any" }) as Record<string, never>;
+  if (type === undefined) throw refusal(given, "a type");
+  if (attributes !== undefined && !isRecord(attributes)) {
+    throw refusal({ value: attributes, where: `${given.where}.attributes` }, "attribute names and values");
+  }
+  return { type, ...present({ attributes }) };
+}
+
+/** A metric as a configuration names it, with the `top_k` of Accuracy Checker's accuracy. */
+export interface MetricSetting extends MetricOption {
+  readonly topK?: number;
+}
+
+/** `metrics`. */
+export function parseMetrics(given: GivenValue): MetricSetting[] {
+  return listOf(given).map((item) => {
+    const { name, type, top_k, baseline_value, maximal_drop } = checkedKeys(item, METRIC_KEYS) as Record<string, never>;
+    if (name === undefined) throw refusal(item, "a name for every metric");
+    return { name, ...present({ type, topK: top_k, baselineValue: baseline_value, maximalDrop: maximal_drop }) };
+  });
+}
+
+function listOf({ value, where }: GivenValue): GivenValue[] {
+  if (!Array.isArray(value)) throw refusal({ value, where }, "a list");
+  return value.map((item: unknown, index) => ({ value: item, where: `${where}[${index}]` }));
+}
+
+/** The object behind a value; throws UsageError that names unknown keys and values of a wrong type. */
+export function checkedKeys({ value, where }: GivenValue, keys: Keys): Readonly<Record<string, unknown>> {
+  if (!isRecord(value)) throw refusal({ value, where }, `an object with ${Object.keys(keys).join(", ")}`);
+  for (const [key, one] of Object.entries(value)) {
+    const type = keys[key];
+    if (type === undefined) {
+      throw new UsageError(`Cannot use ${where}: unknown key "${key}"${didYouMean(key, Object.keys(keys))}`);
+    }
+    const fits = {
+      any: () => true,
+      number: () => typeof one === "number",
+      text: () => typeof one === "string",
+      boolean: () => typeof one === "boolean",
+      names: () => Array.isArray(one) && one.every((item) => typeof item === "string"),
+    }[type]();
+    if (!fits) {
+      throw refusal({ value: one, where: `${where}.${key}` }, type === "names" ? "a list of names" : `a ${type}`);
+    }
+  }
+  return value;
+}
+
+/** Whether a value is an object with keys. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function oneOf({ where }: GivenValue, key: string, value: unknown, choices: readonly string[]): void {
+  if (value === undefined || choices.includes(value as string)) return;
+  throw refusal({ value, where: `${where}.${key}` }, choices.join(" or "));
+}
+
+/** The object without its undefined members. */
+function present<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

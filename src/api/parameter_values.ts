@@ -1,0 +1,75 @@
+/** Raw parameters, from the command line or a file → checked ones. */
+import { UsageError } from "../base/errors.ts";
+import type { Parameter } from "./parameters.ts";
+
+/** A value with where it was given, for messages. */
+export interface GivenValue {
+  readonly value: unknown;
+  /** `--maximal-drop`, or `params.maximal_drop` of a file. */
+  readonly where: string;
+}
+
+/** A value from the command line in the type that a file would have; what cannot be read stays text and fails the check. */
+export function valueFromText({ type }: Parameter, text: string): unknown {
+  switch (type) {
+    case "number":
+    case "integer":
+      return numberFromText(text);
+    case "boolean":
+      return text === "true" ? true : text === "false" ? false : text;
+    case "integers":
+      return text.split(",").map((item) => numberFromText(item.trim()));
+    case "names":
+      return text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+    default:
+      return text;
+  }
+}
+
+function numberFromText(text: string): unknown {
+  const value = Number(text);
+  return text.trim() === "" || Number.isNaN(value) ? text : value;
+}
+
+/** Throws UsageError unless the value is what the parameter takes. Objects and metrics are checked by who reads them. */
+export function checkParameter(parameter: Parameter, given: GivenValue): void {
+  const expected = expectation(parameter, given.value);
+  if (expected !== undefined) throw refusal(given, expected);
+}
+
+/** The error for a value that a parameter does not take. */
+export function refusal({ where, value }: GivenValue, expected: string): UsageError {
+  const found = typeof value === "number" ? String(value) : JSON.stringify(value);
+  return new UsageError(`Cannot use ${where}: ${found}, expected ${expected}`);
+}
+
+/** What would be expected in place of a wrong value; undefined for a right one. */
+function expectation(parameter: Parameter, value: unknown): string | undefined {
+  const { type, choices = [] } = parameter;
+  switch (type) {
+    case "boolean":
+      return typeof value === "boolean" ? undefined : "true or false";
+    case "choice":
+      return choices.includes(String(value)) ? undefined : choices.join(", ").replace(/, ([^,]*)$/, " or $1");
+    case "number":
+    case "integer":
+      return numberExpectation(parameter, value);
+    case "integers": {
+      const isList = Array.isArray(value) && value.every((item) => Number.isInteger(item) && item >= 0);
+      return isList ? undefined : "a list of candidate numbers";
+    }
+    case "names":
+      return Array.isArray(value) && value.every((item) => typeof item === "string") ? undefined : "a list of names";
+    default:
+      return undefined;
+  }
+}
+
+function numberExpectation({ type, low, high, default: fallback }: Parameter, value: unknown): string | undefined {
+  if (typeof value !== "number" || Number.isNaN(value)) return type === "integer" ? "an integer" : "a number";
+  if (type === "integer" && !Number.isInteger(value) && value !== fallback) return "an integer";
+  if (type === "number" && !Number.isFinite(value)) return "a finite number";
+  if (low !== undefined && value < low) return `at least ${low}`;
+  if (high !== undefined && value > high) return `at most ${high}`;
+  return undefined;
+}

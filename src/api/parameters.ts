@@ -1,0 +1,171 @@
+/** Every parameter of a quantization that has a name: one table for the command line, the configuration file and help. */
+import { CALLER_OPTIONS, OPTIONS, type OptionSpec } from "../accuracy/options.ts";
+
+/** One parameter. */
+export interface Parameter {
+  /** Spelling in configuration files; the command line's is the same with dashes. */
+  readonly pot: string;
+  /** `names`: a list of texts, on the command line with commas between. `object`: has keys of its own; files only. */
+  readonly type: OptionSpec["type"] | "names" | "object";
+  readonly choices?: readonly string[];
+  readonly low?: number;
+  readonly high?: number;
+  /** Shown in help. */
+  readonly default?: unknown;
+  /** One sentence. */
+  readonly description: string;
+  readonly section: "loop" | "quantization";
+  /** Where the parameter can be given; both unless stated. */
+  readonly only?: "file" | "command line";
+}
+
+/** A parameter of POT that changes nothing here, and why. */
+export interface IdleParameter {
+  readonly pot: string;
+  /** Values that would change something, and are refused for it; none where absent. */
+  readonly isRefused?: (value: unknown) => boolean;
+  /** Completes "x has no effect: ", or "Cannot use x: " where refused. */
+  readonly reason: string;
+}
+
+const QUANTIZATION: readonly Omit<Parameter, "section">[] = [
+  {
+    pot: "preset",
+    type: "choice",
+    choices: ["performance", "mixed", "accuracy", "symmetric", "asymmetric"],
+    default: "performance",
+    description: "Symmetric activations (performance) or asymmetric ones (mixed).",
+  },
+  {
+    pot: "stat_subset_size",
+    type: "integer",
+    low: 1,
+    default: 300,
+    description: "Number of calibration samples, from the first on.",
+  },
+  {
+    pot: "target_device",
+    type: "choice",
+    choices: ["ANY", "CPU", "GPU", "NPU"],
+    default: "ANY",
+    description: "Whose table of quantizable operators is used.",
+  },
+  {
+    pot: "model_type",
+    type: "choice",
+    choices: ["transformer"],
+    description: "Leaves sums, means and normalizations of transformers in float.",
+  },
+  {
+    pot: "saturation_fix",
+    type: "choice",
+    choices: ["no", "first_layer", "all"],
+    default: "no",
+    description: "Weights that get 7 bits, for x86 processors without VNNI.",
+  },
+  {
+    pot: "bias_correction",
+    type: "boolean",
+    default: true,
+    description: "Whether biases make up for what rounding the weights shifts.",
+  },
+  {
+    pot: "threshold",
+    type: "number",
+    low: 0,
+    default: 2,
+    description: "Largest relative change of a bias that bias correction believes.",
+  },
+  {
+    pot: "apply_for_all_nodes",
+    type: "boolean",
+    default: true,
+    description: "Whether layers with a zero in their bias, or without one, are corrected too.",
+  },
+  {
+    pot: "ignored_scope",
+    type: "names",
+    only: "command line",
+    description: "Nodes to leave in float, by name.",
+  },
+  {
+    pot: "ignored_operations",
+    type: "names",
+    only: "command line",
+    description: "Operator types to leave in float.",
+  },
+  {
+    pot: "ignored",
+    type: "object",
+    only: "file",
+    description:
+      "What to leave in float: scope (node names), patterns (regular expressions), operations ({type, attributes}).",
+  },
+  {
+    pot: "weights",
+    type: "object",
+    only: "file",
+    description: "bits, mode, granularity, level_low, level_high and range_estimator of weights.",
+  },
+  {
+    pot: "activations",
+    type: "object",
+    only: "file",
+    description: "The same of activations.",
+  },
+  {
+    pot: "range_estimator",
+    type: "object",
+    only: "file",
+    description: "Estimator of both: preset, min and max.",
+  },
+];
+
+/** All parameters, in the order in which help shows them. */
+export const PARAMETERS: readonly Parameter[] = [
+  ...[...OPTIONS, ...CALLER_OPTIONS].map(({ key: _key, ...row }): Parameter => ({
+    ...row,
+    section: "loop",
+    ...(row.type === "metrics" ? { only: "file" } : {}),
+  })),
+  ...QUANTIZATION.map((row): Parameter => ({ ...row, section: "quantization" })),
+];
+
+const isTrue = (value: unknown) => value === true;
+
+/** Parameters that POT's configurations may have and that do nothing here. */
+export const IDLE_PARAMETERS: readonly IdleParameter[] = [
+  { pot: "inplace_statistics", reason: "statistics are always gathered on the GPU" },
+  { pot: "dump_intermediate_model", reason: "the report has every step" },
+  { pot: "exec_log_dir", reason: "the report has every step" },
+  { pot: "stat_batch_size", reason: "statistics are per sample whatever the batch; see --batch-size" },
+  {
+    pot: "use_fast_bias",
+    isRefused: (value) => value === false,
+    reason: "biases are corrected by FastBiasCorrection; bias_correction: false leaves them as they are",
+  },
+  {
+    pot: "shuffle_data",
+    isRefused: isTrue,
+    reason: "calibration samples are taken from the first on",
+  },
+  { pot: "use_layerwise_tuning", isRefused: isTrue, reason: "networks are not trained here" },
+  {
+    pot: "layerwise_configs",
+    isRefused: () => true,
+    reason: "precision is chosen by group; use ignored, weights and activations",
+  },
+];
+
+/** Values of the loop's parameters that need more than this version gives the loop. */
+export const UNAVAILABLE: readonly Required<IdleParameter>[] = [
+  { pot: "tune_hyperparams", isRefused: isTrue, reason: "mend, which is on, tries other parameters group by group" },
+  { pot: "annotation_free", isRefused: isTrue, reason: "labels must come with the dataset" },
+  { pot: "annotation_conf_threshold", isRefused: () => true, reason: "labels must come with the dataset" },
+  { pot: "revert", isRefused: (value) => value === "activations", reason: "expected all" },
+];
+
+/** The command line's spelling: `--maximal-drop`. */
+export function flagOf(pot: string): string {
+  return `--${pot.replaceAll("_", "-")}`;
+}

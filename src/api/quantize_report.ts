@@ -1,0 +1,130 @@
+/** From what a quantization gave to its report. */
+import type { MetricOption } from "../accuracy/options.ts";
+import { UsageError } from "../base/errors.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { Metric } from "../evaluate/metric.ts";
+import { buildReport, type Report } from "../report/report.ts";
+import { evaluateModel } from "./evaluate.ts";
+import { openMetrics } from "./metrics_by_name.ts";
+import { loadModel, type Model } from "./model.ts";
+import type { QuantizeResult } from "./quantize.ts";
+import type { QuantizeOptions } from "./quantize_options.ts";
+import type { QuantizeSettings } from "./quantize_settings.ts";
+import type { Runtime } from "./runtime.ts";
+import { VERSION } from "./version.ts";
+
+/** Metrics to measure, and what the loop is told of them. */
+export interface RequestedMetrics {
+  readonly metrics: readonly Metric[];
+  /** Empty where there is nothing to tell: then every metric is kept. */
+  readonly options: readonly MetricOption[];
+}
+
+/**
+ * Opens the metrics of a quantization: those named, else those of the configuration, else accuracy. `baselineValues` are numbers, for
+ * the first metric, or `name=number`.
+ */
+export async function requestMetrics(
+  settings: QuantizeSettings,
+  names: readonly string[],
+  baselineValues: readonly string[] = [],
+): Promise<RequestedMetrics> {
+  const wanted = names.length > 0 ? names : settings.metrics.length > 0 ? settings.metrics : ["accuracy"];
+  const metrics = await openMetrics(wanted);
+  const baselines = new Map(baselineValues.map((text) => parseBaseline(text, metrics)));
+  const known = names.length > 0 ? [] : settings.accuracy?.metrics ?? [];
+  if (baselines.size === 0 && known.length === 0) return { metrics, options: [] };
+  return {
+    metrics,
+    options: metrics.map(({ name }): MetricOption => {
+      const baselineValue = baselines.get(name);
+      const said = known.find((one) => one.name === name) ?? { name };
+      return baselineValue === undefined ? said : { ...said, baselineValue };
+    }),
+  };
+}
+
+function parseBaseline(text: string, metrics: readonly Metric[]): [string, number] {
+  const at = text.lastIndexOf("=");
+  const name = at < 0 ? metrics[0]?.name ?? "" : text.slice(0, at);
+  const value = text.slice(at + 1).trim();
+  if (value === "" || !Number.isFinite(Number(value))) {
+    throw new UsageError(`Cannot use --baseline-value: "${text}", expected a number or name=number`);
+  }
+  if (!metrics.some((metric) => metric.name === name)) {
+    throw new UsageError(
+      `Cannot use --baseline-value: there is no metric "${name}", expected ${
+        metrics.map((one) => one.name).join(" or ")
+      }`,
+    );
+  }
+  return [name, Number(value)];
+}
+
+/** What a report says beside the result. */
+export interface ReportContext {
+  readonly runtime: Runtime;
+  readonly model: Model;
+  readonly options: QuantizeOptions;
+  readonly result: QuantizeResult;
+  /** File name of the quantized model. */
+  readonly outputName: string;
+  readonly command?: readonly string[] | undefined;
+}
+
+/** The report of a quantization. Reads the whole datasets once for their hashes. */
+export async function reportQuantization(context: ReportContext): Promise<Report> {
+  const { runtime, model, options, result } = context;
+  const { dataset, calibration = dataset } = options;
+  const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(result.bytes));
+  return buildReport({
+    algorithm: options.algorithm ?? "AccuracyAwareQuantization",
+    model: { name: model.name, byteLength: model.byteLength, sha256: model.sha256 },
+    output: {
+      name: context.outputName,
+      byteLength: result.bytes.length,
+      sha256: new Uint8Array(digest).toHex(),
+    },
+    dataset: await describe(dataset, result.samples),
+    calibration: await describe(calibration, result.calibrationSamples),
+    metrics: options.metrics,
+    accuracy: result.accuracy,
+    groups: result.groups,
+    candidates: result.candidates,
+    skipped: result.skipped,
+    batchSize: result.batchSize,
+    seconds: result.seconds,
+    adapter: runtime.adapter,
+    notes: result.notes,
+    quantization: {
+      ...options.quantization,
+      targetDevice: options.targetDevice ?? "ANY",
+      modelType: options.modelType ?? null,
+      ignored: options.ignored ?? null,
+    },
+    versions: { holdfast: VERSION, deno: Deno.version.deno, v8: Deno.version.v8 },
+    command: context.command ?? null,
+  });
+}
+
+async function describe(dataset: Dataset, samples: number): Promise<Report["dataset"]> {
+  return { name: dataset.name, samples, sha256: await dataset.sha256() };
+}
+
+/** Runs the exported model through the ordinary import and throws where a metric is not what was reported. */
+export async function verifyExport(
+  runtime: Runtime,
+  options: QuantizeOptions,
+  result: QuantizeResult,
+): Promise<Readonly<Record<string, number>>> {
+  const { dataset, metrics, limit, batchSize, memoryBudget, signal } = options;
+  const again = await loadModel(new Uint8Array(result.bytes));
+  const { values } = await evaluateModel(runtime, again, dataset, { metrics, limit, batchSize, memoryBudget, signal });
+  for (const { name } of metrics) {
+    const [found, expected] = [values[name] ?? NaN, result.values[name] ?? NaN];
+    // One sample on the other side of a rounding tie is not an error of the export.
+    if (Math.abs(found - expected) <= Math.max(2e-3 * Math.abs(expected), 2 / result.samples)) continue;
+    throw new Error(`Cannot verify the exported model: its ${name} is ${found}, expected ${expected}`);
+  }
+  return values;
+}

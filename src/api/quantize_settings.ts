@@ -1,0 +1,125 @@
+/** Parameters by name → the options of a quantization. */
+import { type AccuracyAwareOptions, type MetricOption, OPTIONS } from "../accuracy/options.ts";
+import { UsageError } from "../base/errors.ts";
+import { didYouMean } from "../data/spelling.ts";
+import type { CalibrationOptions } from "../quantize/default_quantization.ts";
+import { presetNamed, type TargetDevice } from "../quantize/scheme.ts";
+import type { BiasCorrectionOptions } from "../quantize/bias_correction.ts";
+import type { IgnoredScope } from "../quantize/ignored.ts";
+import { type MetricSetting, parseIgnored, parseKind, parseMetrics, parseRangeEstimator } from "./nested_parameters.ts";
+import { checkParameter, type GivenValue } from "./parameter_values.ts";
+import { IDLE_PARAMETERS, PARAMETERS, UNAVAILABLE } from "./parameters.ts";
+import type { QuantizeOptions } from "./quantize_options.ts";
+
+/** Parameters as given: spelling of the configuration → value. */
+export type GivenParameters = ReadonlyMap<string, GivenValue>;
+
+/** Options of a quantization that names and numbers are enough for. */
+export interface QuantizeSettings
+  extends
+    Pick<QuantizeOptions, "accuracy" | "quantization" | "statSubsetSize" | "targetDevice" | "modelType" | "ignored"> {
+  /** Metrics that a configuration asks for; empty for none. */
+  readonly metrics: readonly MetricSetting[];
+  /** Parameters that have no effect here. */
+  readonly notes: readonly string[];
+}
+
+/** Checks all parameters and sorts them to where they belong. Throws UsageError that names the first wrong one. */
+export function settingsOf(given: GivenParameters): QuantizeSettings {
+  const notes: string[] = [];
+  for (const [name, one] of given) {
+    const note = checkNamed(name, one);
+    if (note !== undefined) notes.push(note);
+  }
+  const value = <T>(name: string) => given.get(name)?.value as T | undefined;
+  const metrics = given.has("metrics") ? parseMetrics(given.get("metrics")!) : [];
+  return {
+    accuracy: loopOptions(given, metrics),
+    quantization: calibrationOptions(given),
+    ...optional("statSubsetSize", value<number>("stat_subset_size")),
+    ...optional("targetDevice", value<TargetDevice>("target_device")),
+    ...optional("modelType", value<"transformer">("model_type")),
+    ...optional("ignored", ignoredOf(given)),
+    metrics,
+    notes,
+  };
+}
+
+/** Checks one parameter; gives a note where it has no effect. */
+function checkNamed(name: string, given: GivenValue): string | undefined {
+  const idle = IDLE_PARAMETERS.find(({ pot }) => pot === name);
+  const limit = [...IDLE_PARAMETERS, ...UNAVAILABLE].find(({ pot }) => pot === name);
+  if (limit?.isRefused?.(given.value)) {
+    throw new UsageError(`Cannot use ${given.where}: ${JSON.stringify(given.value)} is not supported; ${limit.reason}`);
+  }
+  if (idle) return `${name} has no effect: ${idle.reason}`;
+  const parameter = PARAMETERS.find(({ pot, only }) =>
+    pot === name && (only !== "command line" || given.where[0] === "-")
+  );
+  if (!parameter) {
+    const known = [...PARAMETERS.filter(({ only }) => only !== "command line"), ...IDLE_PARAMETERS].map(({ pot }) =>
+      pot
+    );
+    throw new UsageError(`Cannot use ${given.where}: there is no parameter "${name}"${didYouMean(name, known)}`);
+  }
+  checkParameter(parameter, given);
+  return undefined;
+}
+
+function loopOptions(given: GivenParameters, metrics: readonly MetricSetting[]): Partial<AccuracyAwareOptions> {
+  const rows = OPTIONS.filter(({ pot }) => pot !== "metrics" && given.has(pot));
+  const options = Object.fromEntries(rows.map(({ pot, key }) => [key, given.get(pot)!.value]));
+  if (metrics.length === 0) return options;
+  return { ...options, metrics: metrics.map(({ topK: _topK, ...metric }): MetricOption => metric) };
+}
+
+function calibrationOptions(given: GivenParameters): CalibrationOptions {
+  const value = <T>(name: string) => given.get(name)?.value as T | undefined;
+  const device = value<TargetDevice>("target_device") ?? "ANY";
+  const preset = value<string>("preset");
+  const [weights, activations] = ["weights", "activations"].map((kind) => {
+    const one = given.get(kind);
+    return one && parseKind(one);
+  });
+  const both = given.get("range_estimator");
+  const range = both && parseRangeEstimator(both);
+  return {
+    ...optional("preset", preset === undefined ? undefined : presetNamed(preset, device)),
+    ...optional("targetDevice", value<TargetDevice>("target_device")),
+    ...optional("weights", weights?.scheme),
+    ...optional("activations", activations?.scheme),
+    ...optional("weightRange", weights?.range ?? range),
+    ...optional("activationRange", activations?.range ?? range),
+    ...optional("saturationFix", value<"no" | "first_layer" | "all">("saturation_fix")),
+    ...optional("biasCorrection", biasCorrection(given)),
+  };
+}
+
+/** MinMaxQuantization is DefaultQuantization without its correction of biases. */
+function biasCorrection(given: GivenParameters): BiasCorrectionOptions | false | undefined {
+  const isOff = given.get("bias_correction")?.value === false ||
+    given.get("base_algorithm")?.value === "MinMaxQuantization";
+  const threshold = given.get("threshold")?.value as number | undefined;
+  const applyForAllNodes = given.get("apply_for_all_nodes")?.value as boolean | undefined;
+  if (isOff) return false;
+  if (threshold === undefined && applyForAllNodes === undefined) return undefined;
+  return { ...optional("threshold", threshold), ...optional("applyForAllNodes", applyForAllNodes) };
+}
+
+/** The file's scope with what the command line adds. */
+function ignoredOf(given: GivenParameters): IgnoredScope | undefined {
+  const file = given.get("ignored");
+  const scope = given.get("ignored_scope")?.value as string[] | undefined;
+  const operations = given.get("ignored_operations")?.value as string[] | undefined;
+  if (!file && !scope && !operations) return undefined;
+  const base = file ? parseIgnored(file) : {};
+  return {
+    ...base,
+    scope: [...base.scope ?? [], ...scope ?? []],
+    operations: [...base.operations ?? [], ...(operations ?? []).map((type) => ({ type }))],
+  };
+}
+
+function optional<K extends string, T>(key: K, value: T | undefined): { [P in K]?: T } {
+  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: T };
+}

@@ -1,0 +1,144 @@
+/** What people see at the end of a quantization, and of every step of it. */
+import type { Report, ReportedGroup, ReportedMetric, ReportedStep } from "./report.ts";
+import { formatBytes, formatCount, formatPlural, formatSeconds, formatTable } from "./table.ts";
+
+/** Where the results lie. */
+export interface ResultPaths {
+  readonly model: string;
+  readonly report: string;
+}
+
+/** Verdict, metrics, what changed and why, sizes, cost. */
+export function formatSummary(report: Report, paths: ResultPaths): string {
+  const blocks = [
+    formatVerdict(report),
+    formatMetrics(report.metrics),
+    ...formatReverted(report),
+    ...formatMended(report),
+    formatFacts(report, paths),
+    report.warnings.map((warning) => `Warning: ${warning}`).join("\n"),
+  ];
+  return blocks.filter((block) => block !== "").join("\n\n");
+}
+
+/** A metric's value, or a drop: five digits behind the point at most. */
+export function formatValue(value: number | null | undefined): string {
+  if (value === null || value === undefined) return "–";
+  if (!Number.isFinite(value)) return String(value);
+  const text = Math.abs(value) >= 1000 ? value.toFixed(1) : value.toFixed(5).replace(/0{1,2}$/, "");
+  return text === "-0.000" ? "0.000" : text;
+}
+
+/** One step in one line: `revert conv1: accuracy 0.9231, drop 0.0011, kept: the drop is smaller than before (1.2 s)`. */
+export function formatStep(step: ReportedStep, metric: string): string {
+  const { action, groups, value, drop, kept, explanation, seconds, ranking } = step;
+  const what = [ACTIONS[action], groups.join(", ")].filter(Boolean).join(" ");
+  const time = `(${formatSeconds(seconds)})`;
+  if (ranking) {
+    const best = ranking.scores[0];
+    const remark = best ? `; ${best.group} first` : "";
+    return `${what} ${formatPlural(ranking.scores.length, "group")} on ${
+      formatCount(ranking.samples)
+    } samples${remark} ${time}`;
+  }
+  const measured = value === null ? "" : ` ${metric} ${formatValue(value)}, drop ${formatValue(drop)},`;
+  if (action === "baseline") return `${what}: ${metric} ${formatValue(value)} ${time}`;
+  return `${what}:${measured} ${kept ? "kept" : "undone"}: ${explanation} ${time}`;
+}
+
+const ACTIONS: Readonly<Record<ReportedStep["action"], string>> = {
+  baseline: "float network",
+  quantize: "all groups in int8",
+  mixed: "all groups with the mixed preset",
+  try: "all groups with another candidate",
+  tune: "all groups with tuned parameters",
+  rank: "ranked",
+  mend: "other parameters for",
+  revert: "float for",
+  put_back: "int8 again for",
+};
+
+function formatVerdict({ reached, metric, drop, maximalDrop, dropType, reverted, groups, model }: Report): string {
+  if (maximalDrop === null) return `${model.name} quantized to int8; drop of ${metric} ${formatValue(drop)}`;
+  const target = `maximal_drop ${maximalDrop}${dropType === "relative" ? " (relative)" : ""}`;
+  const state = `${reverted.length} of ${formatPlural(groups.length, "group")} in float`;
+  if (reached) {
+    return `${model.name} quantized to int8 within ${target}: drop of ${metric} ${formatValue(drop)}, ${state}`;
+  }
+  return `Cannot reach ${target}: best drop of ${metric} ${formatValue(drop)}, ${state}`;
+}
+
+function formatMetrics(metrics: readonly ReportedMetric[]): string {
+  const head = ["metric", "float", "int8", "final", "drop", "allowed", "± noise"];
+  const rows = metrics.map(({ name, baseline, quantized, final, drop, threshold, standardError }) => [
+    name,
+    formatValue(baseline),
+    formatValue(quantized),
+    formatValue(final),
+    formatValue(drop),
+    threshold === null ? "any" : formatValue(threshold),
+    formatValue(standardError),
+  ]);
+  return formatTable([head, ...rows]);
+}
+
+function formatReverted({ groups, reverted, trace, metric }: Report): string[] {
+  const floats = groups.filter(({ isReverted }) => isReverted);
+  if (floats.length === 0) return [];
+  const byName = new Map(floats.map((group) => [group.name, group]));
+  const rows = reverted.flatMap((name) => {
+    const group = byName.get(name);
+    if (!group) return [];
+    const step = trace.findLast(({ action, kept, groups }) => action === "revert" && kept && groups.includes(name));
+    return [[name, formatShare(group.macs), formatGain(group, metric), step?.explanation ?? "held in float"]];
+  });
+  return [`Back in float\n${formatTable(rows, "  ")}`];
+}
+
+function formatMended({ groups, candidates, metric }: Report): string[] {
+  const [usual] = candidates;
+  const mended = groups.filter(({ isReverted, precision }) => !isReverted && precision !== usual);
+  if (mended.length === 0) return [];
+  const counts = new Map<string, number>();
+  for (const { precision } of mended) counts.set(precision, (counts.get(precision) ?? 0) + 1);
+  if (mended.length > 12) {
+    const rows = [...counts].map(([precision, count]) => [precision, formatPlural(count, "group")]);
+    return [`In int8 with other parameters than ${usual}\n${formatTable(rows, "  ")}`];
+  }
+  const rows = mended.map((group) => [group.name, formatShare(group.macs), group.precision, formatGain(group, metric)]);
+  return [`In int8 with other parameters than ${usual}\n${formatTable(rows, "  ")}`];
+}
+
+function formatShare(macs: number): string {
+  return `${(100 * macs).toFixed(1)} % of MACs`;
+}
+
+function formatGain({ bought }: ReportedGroup, metric: string): string {
+  const gain = bought?.[metric];
+  return gain === undefined ? "" : `drop ${formatValue(gain)} smaller`;
+}
+
+function formatFacts(report: Report, paths: ResultPaths): string {
+  const { model, output, int8Macs, cost, seconds, adapter, dataset, calibration } = report;
+  const total = Object.values(seconds).reduce((sum, value) => sum + value, 0);
+  const ratio = (100 * output.byteLength / Math.max(1, model.byteLength)).toFixed(0);
+  return formatTable([
+    ["In int8", `${(100 * int8Macs).toFixed(1)} % of the multiply-accumulates`],
+    ["Size", `${formatBytes(model.byteLength)} -> ${formatBytes(output.byteLength)} (${ratio} %)`],
+    [
+      "Data",
+      `${formatCount(dataset.samples)} samples of ${dataset.name}; calibrated on ${
+        formatCount(calibration.samples)
+      } of ${calibration.name}`,
+    ],
+    [
+      "Cost",
+      `${formatCount(cost.networkEquivalents)} forward passes in ${formatPlural(cost.evaluations, "evaluation")}; ` +
+      `POT's loop: ${formatCount(cost.potNetworkEquivalents)}`,
+    ],
+    ["Time", formatSeconds(total)],
+    ["Adapter", `${adapter.description}${adapter.isSoftware ? " (software)" : ""}`],
+    ["Model", paths.model],
+    ["Report", paths.report],
+  ]);
+}
