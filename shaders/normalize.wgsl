@@ -25,7 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   var state_index = 0u;
   var scale_index = 0u;
   var bias_index = 0u;
-  for (var back = 1; back <= RANK; back++) {
+  for (var back = 1; back < RANK; back++) {
     let axis = RANK - back;
     let extent = params.extents[axis / 4][axis % 4];
     let at = rest % extent;
@@ -34,5 +34,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     scale_index += at * params.scale_strides[axis / 4][axis % 4];
     bias_index += at * params.bias_strides[axis / 4][axis % 4];
   }
+  state_index += rest * params.state_strides[0].x;
+  scale_index += rest * params.scale_strides[0].x;
+  bias_index += rest * params.bias_strides[0].x;
   y[index] = finish(apply(x[index], states[state_index], scale[scale_index], bias[bias_index]), index);
 }

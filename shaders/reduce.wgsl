@@ -53,7 +53,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let base = kept_offset(output);
   var state = initial();
   for (var index = part; index < params.length; index += params.parts) {
-    state = combine(state, enter(x[base + reduced_offset(index)], index));
+    state = accumulate(state, x[base + reduced_offset(index)], index);
   }
   store(state, output, part);
 }

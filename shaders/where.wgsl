@@ -21,7 +21,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   var condition_index = 0u;
   var a_index = 0u;
   var b_index = 0u;
-  for (var back = 1; back <= RANK; back++) {
+  for (var back = 1; back < RANK; back++) {
     let axis = RANK - back;
     let extent = params.extents[axis / 4][axis % 4];
     let at = rest % extent;
@@ -30,5 +30,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     a_index += at * params.a_strides[axis / 4][axis % 4];
     b_index += at * params.b_strides[axis / 4][axis % 4];
   }
+  condition_index += rest * params.condition_strides[0].x;
+  a_index += rest * params.a_strides[0].x;
+  b_index += rest * params.b_strides[0].x;
   y[index] = select(b[b_index], a[a_index], condition[condition_index] != 0);
 }

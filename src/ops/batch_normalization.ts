@@ -1,4 +1,5 @@
 import code from "../../shaders/batch_normalization.wgsl" with { type: "text" };
+import vectorCode from "../../shaders/batch_normalization4.wgsl" with { type: "text" };
 import { dispatch, linearGrid, type Shader, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import { ModelError, UnsupportedError } from "../base/errors.ts";
 import { allocate, elementCount, formatShape } from "../base/tensor.ts";
@@ -12,6 +13,9 @@ const shader: Shader<"WORKGROUP_SIZE", "length" | "channels" | "inner" | "epsilo
   uniforms: ["length", "channels", "inner", "epsilon"],
   epilogue: true,
 };
+
+/** The same, four elements at a time. */
+const vectorShader: typeof shader = { ...shader, name: "batch_normalization4", code: vectorCode };
 
 const NAMES = ["scale", "B", "mean", "var"];
 
@@ -42,12 +46,15 @@ export const batchNormalization = defineOp<{ epsilon: number }>({
     return [{ dtype: x!.dtype, shape: x!.shape }];
   },
   lower: ([x], _outputs, { epsilon }) => {
-    const length = elementCount(x!.shape);
+    const plane = elementCount(x!.shape.slice(2));
+    const inVectors = plane % 4 === 0 && elementCount(x!.shape) > 0;
+    const inner = inVectors ? plane / 4 : plane;
+    const length = elementCount(x!.shape.slice(0, 2)) * inner;
     return {
-      dispatches: [dispatch(shader, {
+      dispatches: [dispatch(inVectors ? vectorShader : shader, {
         bindings: ["x0", "x1", "x2", "x3", "x4", "y0"],
         constants: { WORKGROUP_SIZE },
-        uniforms: { length, channels: x!.shape[1]!, inner: elementCount(x!.shape.slice(2)), epsilon },
+        uniforms: { length, channels: x!.shape[1]!, inner, epsilon },
         workgroups: linearGrid(length, WORKGROUP_SIZE),
       })],
     };
@@ -71,6 +78,7 @@ export const batchNormalization = defineOp<{ epsilon: number }>({
     normalization("rank 2", [3, 5]),
     normalization("rank 3", [2, 3, 65]),
     normalization("rank 4", [2, 3, 5, 7]),
+    normalization("in vectors", [2, 3, 2, 34]),
     normalization("rank 5", [1, 2, 3, 4, 5]),
     { ...normalization("epsilon", [2, 3, 5, 7]), attributes: { epsilon: 0.01, momentum: 0.5 } },
     { ...normalization("opset 7", [2, 3, 5]), opset: 7 },

@@ -1,5 +1,6 @@
 /** What elementwise operators of two operands share: NumPy's broadcasting, and ONNX's own before opset 7. */
 import code from "../../shaders/binary.wgsl" with { type: "text" };
+import vectorCode from "../../shaders/binary4.wgsl" with { type: "text" };
 import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import { ModelError, UnsupportedError } from "../base/errors.ts";
 import { broadcastShapes, broadcastStrides, normalizeAxis, sameShape, stridesOf } from "../base/shape.ts";
@@ -13,7 +14,7 @@ import {
   type TensorType,
 } from "../base/tensor.ts";
 import type { AttributeReader } from "../graph/attributes.ts";
-import { collapseBroadcast, kernelRank, octet, padAxes } from "./collapse.ts";
+import { collapseBroadcast, kernelRank, octet, padAxes, vectorAxes } from "./collapse.ts";
 import { defineOp, type NodeSignature, type OpCase, type OpDef, type QuantTrait, type Tolerance } from "./op.ts";
 import { wrapped } from "./words.ts";
 
@@ -24,6 +25,9 @@ const shader: Shader<"WORKGROUP_SIZE" | "RANK", "length" | "alpha" | "extents" |
   uniforms: ["length", "alpha", "extents", "a_strides", "b_strides"],
   epilogue: true,
 };
+
+/** The same, four elements at a time. */
+const vectorShader: typeof shader = { ...shader, name: "binary4", code: vectorCode };
 
 /** How operand b lies against operand a. */
 export interface BinaryAttributes {
@@ -106,15 +110,24 @@ export interface Operand {
 export function binaryDispatch(
   { a, b, y, expression, alpha = 0 }: { a: Operand; b: Operand; y: Operand; expression: string; alpha?: number },
 ): Dispatch {
-  const collapsed = collapseBroadcast(y.shape, [a.shape, b.shape]);
+  const scalar = collapseBroadcast(y.shape, [a.shape, b.shape]);
+  const canBeVectors = elementCount(y.shape) > 0 && [a, b, y].every(({ dtype }) => storageOf(dtype) === "f32");
+  const vector = canBeVectors ? vectorAxes(scalar) : undefined;
+  const collapsed = vector ?? scalar;
   const rank = kernelRank(collapsed.extents.length);
   const { extents, strides: [aStrides, bStrides] } = padAxes(collapsed, rank);
-  const length = elementCount(y.shape);
-  return dispatch(shader, {
+  const length = elementCount(extents);
+  const [A, B] = vector?.operands ?? [];
+  return dispatch(vector ? vectorShader : shader, {
     bindings: [a.slot, b.slot, y.slot],
     constants: { WORKGROUP_SIZE, RANK: rank },
     uniforms: { length, alpha, extents: octet(extents), a_strides: octet(aStrides!), b_strides: octet(bStrides!) },
-    aliases: { T: storageOf(a.dtype), U: storageOf(b.dtype), R: storageOf(y.dtype) },
+    aliases: {
+      T: storageOf(a.dtype),
+      U: storageOf(b.dtype),
+      R: storageOf(y.dtype),
+      ...(A && B ? { A, B } : {}),
+    },
     functions: `fn apply(a: T, b: U) -> R { return ${expression}; }`,
     workgroups: linearGrid(length, WORKGROUP_SIZE),
   });
@@ -194,6 +207,10 @@ function casesOf(row: BinaryRow): OpCase[] {
     pair("same shape", [3, 65], [3, 65]),
     pair("scalar b", [3, 65], []),
     pair("channels", [2, 3, 5, 7], [1, 3, 1, 1]),
+    pair("vectors", [3, 68], [3, 68]),
+    pair("channels in vectors", [2, 3, 2, 34], [3, 1, 1]),
+    pair("rows in vectors", [5, 3, 8], [3, 8]),
+    pair("scalar b in vectors", [3, 68], [1, 1]),
     ...(row.shapeOfB ? [] : [pair("scalar a", [1], [3, 65]), pair("both ways", [3, 1, 5], [4, 1])]),
     pair("rank 0", [], []),
     pair("empty", [0, 3], [1, 3]),

@@ -52,3 +52,28 @@ export function kernelRank(rank: number): number {
 export function octet(values: readonly number[]): number[] {
   return [...values, ...new Array<number>(8 - values.length).fill(0)];
 }
+
+/** Axes counted in vectors of four along the last one, with what each operand is read as. */
+export interface VectorAxes extends CollapsedAxes {
+  readonly operands: readonly ("f32" | "vec4<f32>")[];
+}
+
+/**
+ * The axes in vectors of four: operands that step along the last axis are read as vectors, those that do not as scalars.
+ * undefined where the last extent, or a stride of an operand read as vectors, is no multiple of four.
+ */
+export function vectorAxes({ extents, strides }: CollapsedAxes): VectorAxes | undefined {
+  const last = extents.length - 1;
+  const operands = strides.map((own) => own[last] === 0 ? "f32" : "vec4<f32>");
+  const fits = strides.every((own, operand) =>
+    operands[operand] === "f32" || (own[last] === 1 && own.slice(0, last).every((stride) => stride % 4 === 0))
+  );
+  if (!fits || extents[last]! % 4 !== 0) return undefined;
+  return {
+    operands,
+    extents: extents.map((extent, axis) => axis === last ? extent / 4 : extent),
+    strides: strides.map((own, operand) =>
+      operands[operand] === "f32" ? own : own.map((stride, axis) => axis === last ? 1 : stride / 4)
+    ),
+  };
+}

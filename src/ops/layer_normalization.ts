@@ -79,6 +79,7 @@ export const layerNormalization = defineOp<{ axis: number; epsilon: number; outp
   },
   cases: [
     { name: "last axis, all outputs", inputs: [f32(3, 65), f32(65), f32(65)], outputs: 3, tolerance: TOLERANCE },
+    { name: "in vectors", inputs: [f32(5, 3, 8), f32(8), f32(1)], tolerance: TOLERANCE },
     { name: "without bias", inputs: [f32(2, 5, 7), f32(7)], tolerance: TOLERANCE },
     {
       name: "axis 1, epsilon",

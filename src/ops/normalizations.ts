@@ -56,6 +56,7 @@ const instanceNormalization = defineOp<{ epsilon: number }>({
     return [{ ...x!, data }];
   },
   cases: [
+    { name: "in vectors", inputs: [f32(2, 3, 6, 6), f32(3), f32(3)], tolerance: TOLERANCE },
     { name: "rank 4", inputs: [f32(2, 3, 9, 9), f32(3), f32(3)], tolerance: TOLERANCE },
     {
       name: "rank 3, epsilon",

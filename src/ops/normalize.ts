@@ -1,9 +1,10 @@
 /** The second half of every normalization: each element seen against the state of its group. */
 import code from "../../shaders/normalize.wgsl" with { type: "text" };
+import vectorCode from "../../shaders/normalize4.wgsl" with { type: "text" };
 import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { elementCount, type HostTensor, isFloat, type TensorType } from "../base/tensor.ts";
-import { collapseBroadcast, kernelRank, octet, padAxes } from "./collapse.ts";
+import { collapseBroadcast, kernelRank, octet, padAxes, vectorAxes } from "./collapse.ts";
 import { eachGroup, type Fold, type FoldPasses, foldPasses, reducedShape } from "./reduction.ts";
 
 type Uniform = "length" | "count" | "epsilon" | "extents" | "state_strides" | "scale_strides" | "bias_strides";
@@ -15,6 +16,9 @@ const shader: Shader<"WORKGROUP_SIZE" | "RANK", Uniform> = {
   uniforms: ["length", "count", "epsilon", "extents", "state_strides", "scale_strides", "bias_strides"],
   epilogue: true,
 };
+
+/** The same, four elements at a time. */
+const vectorShader: typeof shader = { ...shader, name: "normalize4", code: vectorCode };
 
 /** A normalization of input 0 into output 0. */
 export interface Normalization {
@@ -41,6 +45,10 @@ export const MOMENTS: Fold = {
   let delta = b.mean - a.mean;
   let share = b.count / count;
   return A(count, a.mean + delta * share, a.deviations + b.deviations + delta * delta * a.count * share);`,
+  accumulate: `let count = a.count + 1.0;
+  let delta = x - a.mean;
+  let mean = a.mean + delta / count;
+  return A(count, mean, a.deviations + delta * (x - mean));`,
 };
 
 /** WGSL of `(x - mean) / √(variance + ε)`, the state holding moments. */
@@ -52,11 +60,16 @@ export function normalizePasses(normalization: Normalization): FoldPasses {
   const passes = foldPasses({ slot: "x0", storage: "f32", shape, axes }, fold);
   const scale = normalization.scale ?? { slot: "x0", shape: [] };
   const bias = normalization.bias ?? { slot: "x0", shape: [] };
-  const collapsed = collapseBroadcast(shape, [reducedShape(shape, axes, true), scale.shape, bias.shape]);
+  const elements = elementCount(shape);
+  const scalar = collapseBroadcast(shape, [reducedShape(shape, axes, true), scale.shape, bias.shape]);
+  const candidate = elements > 0 ? vectorAxes(scalar) : undefined;
+  const vector = candidate?.operands[0] === "f32" ? candidate : undefined;
+  const collapsed = vector ?? scalar;
   const rank = kernelRank(collapsed.extents.length);
   const { extents, strides } = padAxes(collapsed, rank);
-  const length = elementCount(shape);
-  const apply: Dispatch = dispatch(shader, {
+  const length = vector ? elements / 4 : elements;
+  const [, S, B] = vector?.operands ?? [];
+  const apply: Dispatch = dispatch(vector ? vectorShader : shader, {
     bindings: ["x0", passes.states, scale.slot, bias.slot, "y0"],
     constants: { WORKGROUP_SIZE, RANK: rank },
     uniforms: {
@@ -68,6 +81,7 @@ export function normalizePasses(normalization: Normalization): FoldPasses {
       scale_strides: octet(strides[1]!),
       bias_strides: octet(strides[2]!),
     },
+    ...(S && B ? { aliases: { S, B } } : {}),
     functions: `${fold.state}
 fn apply(x: f32, a: A, scale: f32, bias: f32) -> f32 { return ${normalization.expression}; }`,
     workgroups: linearGrid(length, WORKGROUP_SIZE),

@@ -72,6 +72,7 @@ export const LOG_SUM_EXP: Fold = {
   initial: "A(-3.4028234e38, 0.0)",
   enter: "A(x, 1.0)",
   combine: "let top = max(a.x, b.x); return A(top, a.y * exp(a.x - top) + b.y * exp(b.x - top));",
+  accumulate: "let e = exp(-abs(x - a.x)); return select(A(a.x, a.y + e), A(x, a.y * e + 1.0), x > a.x);",
 };
 
 const plain = () => "a";

@@ -48,6 +48,8 @@ export interface Fold {
   readonly enter: string;
   /** Body of `combine(a: A, b: A) -> A`. */
   readonly combine: string;
+  /** Body of `accumulate(a: A, x: T, index: u32) -> A`, where there is a cheaper way than to combine with a fresh state. */
+  readonly accumulate?: string;
 }
 
 /** What becomes of a state at the end: an expression in `a`, `params.count` and `params.alpha`. */
@@ -202,6 +204,9 @@ function foldFunctions(takesStates: boolean, fold: Fold, finish: Finish | undefi
     `fn initial() -> A { return ${fold.initial}; }`,
     `fn enter(x: T, index: u32) -> A { return ${takesStates ? "x" : fold.enter}; }`,
     `fn combine(a: A, b: A) -> A { ${fold.combine} }`,
+    `fn accumulate(a: A, x: T, index: u32) -> A { ${
+      takesStates ? "return combine(a, x);" : fold.accumulate ?? "return combine(a, enter(x, index));"
+    } }`,
     finish
       ? `@group(0) @binding(1) var<storage, read_write> y: array<R>;
 fn finished(a: A) -> R { return ${finish.expression}; }

@@ -51,6 +51,7 @@ const TOLERANCE = { relative: 2e-5, absolute: 2e-6, reason: "exp and log differ 
 
 const CASES: readonly OpCase[] = [
   { name: "last axis", inputs: [f32(3, 65)] },
+  { name: "in vectors", inputs: [f32(3, 68)] },
   { name: "first axis", inputs: [f32(5, 65)], attributes: { axis: 0 } },
   { name: "middle axis", inputs: [f32(2, 33, 5)], attributes: { axis: -2 } },
   { name: "large values", inputs: [f32(4, 7)], range: [-10000, 10000] },

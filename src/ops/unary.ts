@@ -1,5 +1,6 @@
 /** What one-operand elementwise operators share: a row states the formula twice, the rest is made here. */
 import code from "../../shaders/unary.wgsl" with { type: "text" };
+import vectorCode from "../../shaders/unary4.wgsl" with { type: "text" };
 import { type Activation, dispatch, linearGrid, type Lowering, type Shader, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { allocate, type DType, elementCount, isFloat, storageOf, type TensorType } from "../base/tensor.ts";
@@ -14,6 +15,9 @@ const shader: Shader<"WORKGROUP_SIZE", "length" | "alpha" | "beta"> = {
   uniforms: ["length", "alpha", "beta"],
   epilogue: true,
 };
+
+/** The same, four elements at a time. */
+const vectorShader: typeof shader = { ...shader, name: "unary4", code: vectorCode };
 
 /** The two numbers that a unary kernel gets; what they mean is the row's affair. */
 export interface UnaryAttributes {
@@ -80,9 +84,11 @@ export function lowerUnary(
   expression: string,
   { alpha, beta }: UnaryAttributes = NO_ATTRIBUTES,
 ): Lowering {
-  const length = elementCount(x.shape);
+  const elements = elementCount(x.shape);
+  const inVectors = elements > 0 && elements % 4 === 0 && storageOf(x.dtype) === "f32" && storageOf(y.dtype) === "f32";
+  const length = inVectors ? elements / 4 : elements;
   return {
-    dispatches: [dispatch(shader, {
+    dispatches: [dispatch(inVectors ? vectorShader : shader, {
       bindings: ["x0", "y0"],
       constants: { WORKGROUP_SIZE },
       uniforms: { length, alpha, beta },
@@ -103,6 +109,7 @@ function casesOf(row: UnaryRow): OpCase[] {
   const of = (...shape: number[]) => [{ dtype, shape } as const];
   return [
     { name: "several workgroups", inputs: of(3, 257), ...shared },
+    { name: "in vectors", inputs: of(4, 65), ...shared },
     { name: "rank 0", inputs: of(), ...shared },
     { name: "empty", inputs: of(2, 0), ...shared },
     ...(row.cases ?? []).map((one) => ({ ...shared, ...one })),
