@@ -9,7 +9,9 @@ import { eachCoordinate, offsetOf } from "./coordinates.ts";
 import { requireFloat } from "./float_sums.ts";
 import { lowerMatmul } from "./matmul_kernel.ts";
 import { defineOp, type Operands } from "./op.ts";
-import { type AxisWindow, slideWindows, type WindowAttributes, windowAttributes } from "./sliding_window.ts";
+import { alignRows, LoweringBuilder } from "./packing.ts";
+import { blockDispatch, blockTile } from "./sliding_block.ts";
+import { type AxisWindow, slideWindows, threeAxes, type WindowAttributes, windowAttributes } from "./sliding_window.ts";
 
 interface ConvAttributes extends WindowAttributes {
   readonly group: number;
@@ -94,6 +96,25 @@ function lowerPointwise({ batch, groups, channelsIn, channelsOut, hasBias, windo
   });
 }
 
+/** A convolution of every channel by itself, where its windows are small enough to unroll. */
+function lowerDepthwise(
+  { batch, groups, channelsIn, channelsOut, hasBias, windows }: Convolution,
+): Lowering | undefined {
+  const tile = channelsIn === 1 ? blockTile(windows) : undefined;
+  if (!tile) return undefined;
+  const [z, y, x] = threeAxes(windows);
+  const channels = groups * channelsOut;
+  const planes = batch * channels;
+  if (planes * z.output * y.output * x.output === 0) return { dispatches: [] };
+  const taps = y.kernel * x.kernel;
+  const builder = new LoweringBuilder();
+  const list = { slot: "x1", count: 1, matrixStride: 0, rowStride: taps, columnStride: 1 } as const;
+  const weights = alignRows(builder, list, channels * z.kernel, taps).slot;
+  const block = { kind: "convolution", windows, planes, multiplier: channelsOut, channels, weights } as const;
+  builder.dispatches.push(blockDispatch(hasBias ? { ...block, bias: "x2" } : block, tile));
+  return builder;
+}
+
 function reference([x, w, bias]: Operands<HostTensor>, conv: Convolution): HostTensor {
   const shape = outputShape(conv);
   const data = new Float64Array(elementCount(shape));
@@ -132,7 +153,8 @@ export const conv = defineOp<ConvAttributes>({
   },
   lower: (inputs, _outputs, attributes) => {
     const convolution = convolutionOf(inputs, attributes);
-    return isPointwise(convolution.windows) ? lowerPointwise(convolution) : lowerConvolution(convolution);
+    if (isPointwise(convolution.windows)) return lowerPointwise(convolution);
+    return lowerDepthwise(convolution) ?? lowerConvolution(convolution);
   },
   reference: (inputs, attributes) => [reference(inputs, convolutionOf(inputs, attributes))],
   macs: ([_x, w], outputs) => elementCount(outputs[0]!.shape) * elementCount(w!.shape.slice(1)),

@@ -1,38 +1,29 @@
 /** The unrolled part of shaders/conv.wgsl for one tile. */
-import { accumulators, component, tileStore, unroll } from "./tile_code.ts";
-
-/** Kernel extent, stride and dilation along rows, where they are few enough to unroll. */
-export interface UnrolledTaps {
-  readonly kernel: number;
-  readonly stride: number;
-  readonly dilation: number;
-}
+import { accumulators, sharedQuads, tileStore, unroll } from "./tile_code.ts";
+import { rowSegment, type UnrolledTaps } from "./row_segment.ts";
 
 /** What the generated functions depend on. */
 export interface ConvCode {
   readonly rows: number;
   readonly columns: number;
+  /** Invocations that share weights through broadcasts; 0 for none. */
+  readonly lanes: number;
   readonly hasBias: boolean;
   /** Whether the rows of y are whole numbers of quads. */
   readonly storesQuads: boolean;
+  /** Whether the rows of x are. */
+  readonly readsQuads: boolean;
   /** undefined for a loop over the taps of a kernel row. */
   readonly taps: UnrolledTaps | undefined;
 }
 
-/** Elements of an input row that one invocation reads for one kernel row. */
-export function segmentLength(columns: number, { kernel, stride, dilation }: UnrolledTaps): number {
-  return (columns - 1) * stride + (kernel - 1) * dilation + 1;
-}
-
-/** The type `Y` and the functions `clear`, `taps` and `store` that the kernel calls. */
+/** The types `Q` and `Y` and the functions `clear`, `taps` and `store` that the kernel calls. */
 export function convFunctions(code: ConvCode): string {
+  const segment = rowSegment(code.columns, code.taps, code.readsQuads);
   return `${accumulators(code.rows, code.columns / 4)}
-fn input_at(line_at: u32, width: u32, place: i32) -> f32 {
-  let is_inside = place >= 0 && u32(place) < width;
-  return select(0.0, x[select(0u, line_at + u32(place), is_inside)], is_inside);
-}
+${segment.functions}
 fn taps(line_at: u32, width: u32, first_x: i32, w_at: u32, lane: u32) {
-${code.taps ? unrolledTaps(code, code.taps) : loopedTaps(code)}
+${code.taps ? unrolledTaps(code, code.taps, segment.loads) : loopedTaps(code)}
 }
 ${
     tileStore({
@@ -48,46 +39,33 @@ ${
 }
 
 /** One tap: weights of all channels times the inputs named by `input`. */
-function tap({ rows, columns }: ConvCode, weights: string, input: (column: number) => string, indent: string): string {
-  const quads = columns / 4;
-  const update = (row: number, quad: number) =>
-    `${indent}acc_${row}_${quad} = fma(vec4<f32>(w${row >> 2}.${component(row)}), i${quad}, acc_${row}_${quad});`;
-  return `${unroll(rows / 4, (group) => `${indent}let w${group} = w[${weights} + ${group}u];`)}
+function tap(code: ConvCode, weights: string, input: (column: number) => string): string {
+  const quads = code.columns / 4;
+  const w = sharedQuads("w", "w", weights, code.rows / 4, code.lanes);
+  const update = (row: number) =>
+    `  let r${row} = vec4<f32>(${w.element(row)});
+${unroll(quads, (quad) => `  acc_${row}_${quad} = fma(r${row}, i${quad}, acc_${row}_${quad});`)}`;
+  return `${w.loads}
 ${
     unroll(quads, (quad) =>
-      `${indent}let i${quad} = vec4<f32>(${[0, 1, 2, 3].map((part) => input(4 * quad + part)).join(", ")});`)
+      `  let i${quad} = vec4<f32>(${[0, 1, 2, 3].map((part) => input(4 * quad + part)).join(", ")});`)
   }
-${unroll(rows, (row) => unroll(quads, (quad) => update(row, quad)))}`;
+${unroll(code.rows, update)}`;
 }
 
-function unrolledTaps(code: ConvCode, taps: UnrolledTaps): string {
-  const read = (place: number) => `  let s${place} = input_at(line_at, width, first_x + ${place});`;
-  const used = new Set<number>();
-  for (let column = 0; column < code.columns; column++) {
-    for (let kx = 0; kx < taps.kernel; kx++) used.add(column * taps.stride + kx * taps.dilation);
-  }
-  return `${[...used].sort((a, b) => a - b).map(read).join("\n")}
-${
-    unroll(taps.kernel, (kx) =>
-      `  {
-${
-        tap(
-          code,
-          `w_at + ${kx * code.rows / 4}u`,
-          (column) => `s${column * taps.stride + kx * taps.dilation}`,
-          "    ",
-        )
-      }
-  }`)
-  }`;
+function unrolledTaps(code: ConvCode, taps: UnrolledTaps, loads: string): string {
+  const one = (kx: number) =>
+    tap(code, `w_at + ${kx * code.rows / 4}u`, (column) => `s${column * taps.stride + kx * taps.dilation}`);
+  return `${loads}
+${unroll(taps.kernel, (kx) => `  {\n${one(kx)}\n  }`)}`;
 }
 
 function loopedTaps(code: ConvCode): string {
-  const read = (column: number) =>
+  const place = (column: number) =>
     `    let s${column} = input_at(line_at, width, tap_x + i32(${column}u * params.stride_x));`;
   return `  for (var kx = 0u; kx < params.kernel_x; kx++) {
     let tap_x = first_x + i32(kx * params.dilation_x);
-${unroll(code.columns, read)}
-${tap(code, `w_at + kx * ${code.rows / 4}u`, (column) => `s${column}`, "    ")}
+${unroll(code.columns, place)}
+${tap(code, `w_at + kx * ${code.rows / 4}u`, (column) => `s${column}`)}
   }`;
 }

@@ -1,8 +1,9 @@
 /** Direct convolution on the GPU. */
 import code from "../../shaders/conv.wgsl" with { type: "text" };
 import { type Dispatch, dispatch, linearGrid, type Lowering, type Shader, type Slot } from "../base/dispatch.ts";
-import { convFunctions, segmentLength, type UnrolledTaps } from "./conv_code.ts";
+import { convFunctions } from "./conv_code.ts";
 import { LoweringBuilder, packRows } from "./packing.ts";
+import { segmentLength, type UnrolledTaps } from "./row_segment.ts";
 import { sumSlices } from "./slices.ts";
 import { type Tile, tileOf } from "./tiles.ts";
 import { type AxisWindow, threeAxes } from "./sliding_window.ts";
@@ -122,7 +123,7 @@ export function lowerConvolution(conv: Convolution): Lowering {
 }
 
 function unrolledTaps(x: AxisWindow, columns: number): UnrolledTaps | undefined {
-  const taps = { kernel: x.kernel, stride: x.stride, dilation: x.dilation };
+  const taps = { kernel: x.kernel, stride: x.stride, dilation: x.dilation, before: x.before };
   return x.kernel <= MAX_TAPS && segmentLength(columns, taps) <= MAX_SEGMENT ? taps : undefined;
 }
 
@@ -136,7 +137,7 @@ function product(conv: Convolution, tile: Tile, weights: Slot, target: Slot): Di
   const kernelRows = channelsIn * z.kernel * y.kernel;
   const plane = z.output * y.output * x.output;
   return dispatch(shader, {
-    bindings: ["x0", weights, hasBias ? "x2" : "x0", target],
+    bindings: ["x0", "x0", weights, hasBias ? "x2" : "x0", target],
     constants: { WORKGROUP_SIZE: tile.workgroup, TILE_ROWS: tile.rows, TILE_COLUMNS: tile.columns },
     uniforms: {
       rows: channelsOut,
@@ -166,8 +167,10 @@ function product(conv: Convolution, tile: Tile, weights: Slot, target: Slot): Di
     functions: convFunctions({
       rows: tile.rows,
       columns: tile.columns,
+      lanes: tile.lanes,
       hasBias,
       storesQuads: x.output % 4 === 0,
+      readsQuads: x.input % 4 === 0,
       taps: unrolledTaps(x, tile.columns),
     }),
     workgroups: linearGrid(unitGroups * rowTiles * groups * tile.slices, 1),

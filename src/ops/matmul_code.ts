@@ -1,10 +1,12 @@
 /** The unrolled part of shaders/matmul.wgsl for one tile. */
-import { accumulators, type AddendKind, component, tileStore, unroll } from "./tile_code.ts";
+import { accumulators, type AddendKind, sharedQuads, tileStore, unroll } from "./tile_code.ts";
 
 /** What the generated functions depend on. */
 export interface MatmulCode {
   readonly rows: number;
   readonly columns: number;
+  /** Invocations that share a through broadcasts; 0 for none. */
+  readonly lanes: number;
   readonly addend: AddendKind;
   /** Whether the rows of y are whole numbers of quads. */
   readonly storesQuads: boolean;
@@ -13,13 +15,15 @@ export interface MatmulCode {
 /** The type `Y` and the functions `clear`, `step` and `store` that the kernel calls. */
 export function matmulFunctions(code: MatmulCode): string {
   const quads = code.columns / 4;
-  const update = (row: number, quad: number) =>
-    `  acc_${row}_${quad} = fma(vec4<f32>(a${row >> 2}.${component(row)}), b${quad}, acc_${row}_${quad});`;
+  const a = sharedQuads("a", "a", "a_at", code.rows / 4, code.lanes);
+  const update = (row: number) =>
+    `  let r${row} = vec4<f32>(${a.element(row)});
+${unroll(quads, (quad) => `  acc_${row}_${quad} = fma(r${row}, b${quad}, acc_${row}_${quad});`)}`;
   return `${accumulators(code.rows, quads)}
 fn step(a_at: u32, b_at: u32, b_last: u32, lane: u32) {
-${unroll(code.rows / 4, (group) => `  let a${group} = a[a_at + ${group}u];`)}
+${a.loads}
 ${unroll(quads, (quad) => `  let b${quad} = b[b_at + min(${quad}u, b_last)];`)}
-${unroll(code.rows, (row) => unroll(quads, (quad) => update(row, quad)))}
+${unroll(code.rows, update)}
 }
 ${
     tileStore({

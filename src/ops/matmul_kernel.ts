@@ -181,6 +181,7 @@ function product(
     functions: matmulFunctions({
       rows: tile.rows,
       columns: tile.columns,
+      lanes: tile.lanes,
       addend: addendKind(c),
       storesQuads: columns % 4 === 0,
     }),

@@ -1,5 +1,5 @@
 /** ONNX MaxPool, AveragePool and LpPool. */
-import type { Lowering } from "../base/dispatch.ts";
+import type { Dispatch, Lowering } from "../base/dispatch.ts";
 import { ModelError, UnsupportedError } from "../base/errors.ts";
 import { stridesOf } from "../base/shape.ts";
 import { allocate, elementCount, formatShape, type HostTensor, isFloat, type TensorType } from "../base/tensor.ts";
@@ -7,6 +7,8 @@ import { eachCoordinate, offsetOf } from "./coordinates.ts";
 import { defineOp, type NodeSignature, type OpDef } from "./op.ts";
 import { AVERAGE_POOL_CASES, LP_POOL_CASES, MAX_POOL_CASES } from "./pool_cases.ts";
 import { indicesDispatch, poolDispatch, type PoolFunctions } from "./pool_kernel.ts";
+import { blockDispatch, blockTile } from "./sliding_block.ts";
+import type { BlockKind } from "./sliding_block_code.ts";
 import { type AxisWindow, slideWindows, type WindowAttributes, windowAttributes } from "./sliding_window.ts";
 import type { AttributeReader } from "../graph/attributes.ts";
 
@@ -73,6 +75,16 @@ function poolWith(
   return { dtype: x.dtype, shape, data };
 }
 
+/** A pool over windows that are small, dense, and each touch at least one element; undefined for others. */
+function planesDispatch(x: TensorType, windows: readonly AxisWindow[], kind: BlockKind): Dispatch | undefined {
+  const isDense = windows.every(({ dilation, before, after, kernel }) =>
+    dilation === 1 && before < kernel && after < kernel
+  );
+  const tile = isDense ? blockTile(windows) : undefined;
+  const planes = x.shape[0]! * x.shape[1]!;
+  return tile && blockDispatch({ kind, windows, planes, multiplier: 1, channels: Math.max(1, x.shape[1]!) }, tile);
+}
+
 interface MaxPoolAttributes extends PoolAttributes {
   readonly wantsIndices: boolean;
   readonly isColumnMajor: boolean;
@@ -100,9 +112,9 @@ const maxPool = defineOp<MaxPoolAttributes>({
   },
   lower: ([x], _outputs, attributes): Lowering => {
     const windows = windowsOf(x!, attributes);
-    const storage = isFloat(x!.dtype) ? "f32" : "i32";
+    const storage: "f32" | "i32" = isFloat(x!.dtype) ? "f32" : "i32";
     const lowest = storage === "f32" ? "-0x1.fffffep+127" : `${lowestOf(x!.dtype)}`;
-    const max = poolDispatch(x!, windows, 1, {
+    const max = (storage === "f32" && planesDispatch(x!, windows, "max")) || poolDispatch(x!, windows, 1, {
       storage,
       code: `fn start() -> T { return ${lowest}; }
 fn combine(sum: T, value: T, is_first: bool) -> T { return select(sum, value, is_first || value > sum); }
@@ -146,16 +158,20 @@ const averagePool = defineOp<PoolAttributes & { readonly countsPadding: boolean 
   quant: { kind: "inputs_quantizable" },
   attributes: (raw) => ({ ...poolAttributes(raw), countsPadding: raw.int("count_include_pad", 0) !== 0 }),
   infer: ([x], attributes) => [{ dtype: floatOnly(x!).dtype, shape: pooledShape(x!, windowsOf(x!, attributes)) }],
-  lower: ([x], _outputs, attributes) => ({
-    dispatches: [poolDispatch(x!, windowsOf(x!, attributes), 1, {
-      storage: "f32",
-      code: `fn start() -> T { return 0.0; }
+  lower: ([x], _outputs, attributes) => {
+    const windows = windowsOf(x!, attributes);
+    const { countsPadding } = attributes;
+    const average = planesDispatch(x!, windows, countsPadding ? "average_with_padding" : "average") ??
+      poolDispatch(x!, windows, 1, {
+        storage: "f32",
+        code: `fn start() -> T { return 0.0; }
 fn combine(sum: T, value: T, is_first: bool) -> T { return sum + value; }
-fn result(sum: T, found: u32, padded: u32) -> R { return sum / f32(max(1u, ${
-        attributes.countsPadding ? "padded" : "found"
-      })); }`,
-    })],
-  }),
+fn result(sum: T, found: u32, padded: u32) -> R {
+  return sum / f32(max(1u, ${countsPadding ? "padded" : "found"}));
+}`,
+      });
+    return { dispatches: [average] };
+  },
   reference: ([x], attributes) => [
     poolWith(
       x!,

@@ -14,13 +14,42 @@ export function component(index: number): string {
   return "xyzw"[index % 4]!;
 }
 
-/** Private accumulators `acc_<row>_<quad>` and the function that zeroes them. */
-export function accumulators(rows: number, quads: number): string {
+/** Private accumulators `acc_<row>_<quad>` and the function that sets them to `initial`. */
+export function accumulators(rows: number, quads: number, initial = "vec4<f32>()"): string {
   return `${unroll(rows, (row) => unroll(quads, (quad) => `var<private> acc_${row}_${quad}: vec4<f32>;`))}
 fn clear() {
-${unroll(rows, (row) => unroll(quads, (quad) => `  acc_${row}_${quad} = vec4<f32>();`))}
+${unroll(rows, (row) => unroll(quads, (quad) => `  acc_${row}_${quad} = ${initial};`))}
 }
 `;
+}
+
+/**
+ * Loads of `count` quads that all lanes need, from `base` on, with the WGSL of component `index` of them. With lanes, each
+ * lane loads one quad in turn and broadcasts hand them round: on lavapipe a broadcast costs a tenth of a load.
+ */
+export function sharedQuads(
+  name: string,
+  buffer: string,
+  base: string,
+  count: number,
+  lanes: number,
+): { loads: string; element: (index: number) => string } {
+  if (lanes === 0) {
+    return {
+      loads: unroll(count, (quad) => `  let ${name}${quad} = ${buffer}[${base} + ${quad}u];`),
+      element: (index) => `${name}${index >> 2}.${component(index)}`,
+    };
+  }
+  return {
+    loads: unroll(
+      Math.ceil(count / lanes),
+      (turn) => `  let ${name}${turn} = ${buffer}[${base} + min(lane + ${turn * lanes}u, ${count - 1}u)];`,
+    ),
+    element: (index) => {
+      const quad = index >> 2;
+      return `subgroupBroadcast(${name}${Math.floor(quad / lanes)}.${component(index)}, ${quad % lanes}u)`;
+    },
+  };
 }
 
 /** Where the addend `c` of a tile varies. */
@@ -89,7 +118,8 @@ ${
   }`;
 }
 
-function storeQuad(storesQuads: boolean): string {
+/** `store_quad(value, at, column)`: stores those of four results whose column is below `params.columns`. */
+export function storeQuad(storesQuads: boolean): string {
   if (storesQuads) {
     return `fn store_quad(value: vec4<f32>, at: u32, column: u32) {
   if (column < params.columns) { y[at / 4u] = finish4(value, at); }

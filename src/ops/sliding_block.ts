@@ -1,0 +1,120 @@
+/** Windows that slide over single planes on the GPU: depthwise convolutions and small pools. */
+import code from "../../shaders/sliding_block.wgsl" with { type: "text" };
+import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import { segmentLength } from "./row_segment.ts";
+import { blockFunctions, type BlockKind } from "./sliding_block_code.ts";
+import { type AxisWindow, threeAxes } from "./sliding_window.ts";
+import { type BlockTile, tileOf } from "./tiles.ts";
+
+const shader: Shader<
+  "WORKGROUP_SIZE" | "TILE_LINES" | "TILE_COLUMNS",
+  | "length"
+  | "columns"
+  | "lines"
+  | "column_tiles"
+  | "line_tiles"
+  | "multiplier"
+  | "channels"
+  | "w_quads"
+  | "outside"
+  | "extent"
+  | "out_extent"
+  | "kernel"
+  | "stride"
+  | "dilation"
+  | "before"
+  | "after"
+> = {
+  name: "sliding_block",
+  code,
+  constants: ["WORKGROUP_SIZE", "TILE_LINES", "TILE_COLUMNS"],
+  uniforms: [
+    "length",
+    "columns",
+    "lines",
+    "column_tiles",
+    "line_tiles",
+    "multiplier",
+    "channels",
+    "w_quads",
+    "outside",
+    "extent",
+    "out_extent",
+    "kernel",
+    "stride",
+    "dilation",
+    "before",
+    "after",
+  ],
+  epilogue: true,
+};
+
+/** Windows over the planes of `x0`, `[planes / multiplier, …]`, into `y0`, `[planes, …]`. */
+export interface SlidingBlock {
+  readonly kind: BlockKind;
+  readonly windows: readonly AxisWindow[];
+  readonly planes: number;
+  readonly multiplier: number;
+  /** Planes of y per image. */
+  readonly channels: number;
+  /** Packed weights: for every channel and step along depth the taps, filled up to whole quads. */
+  readonly weights?: Slot;
+  readonly bias?: Slot;
+}
+
+/** Longest input segment, most taps of a window and most vec4 operations of a block that are unrolled. */
+const MAX_SEGMENT = 48;
+const MAX_TAPS = 64;
+const MAX_OPERATIONS = 400;
+
+/** The tile of a block; undefined where the windows are too large to unroll. */
+export function blockTile(windows: readonly AxisWindow[]): BlockTile | undefined {
+  const [, y, x] = threeAxes(windows);
+  const tile = tileOf.block({ lines: y.output, columns: x.output, kernel: y.kernel, stride: y.stride });
+  const operations = (lines: number) => lines * tile.columns / 4 * x.kernel * y.kernel;
+  if (segmentLength(tile.columns, x) > MAX_SEGMENT || x.kernel * y.kernel > MAX_TAPS) return undefined;
+  const lines = [tile.lines, 4, 2, 1].find((count) => count <= tile.lines && operations(count) <= MAX_OPERATIONS);
+  return { ...tile, lines: lines ?? 1 };
+}
+
+/** The dispatch of a block whose windows `blockTile` accepts. */
+export function blockDispatch(block: SlidingBlock, tile: BlockTile): Dispatch {
+  const axes = threeAxes(block.windows);
+  const [z, y, x] = axes;
+  const columnTiles = Math.ceil(x.output / tile.columns);
+  const lineTiles = Math.ceil(y.output / tile.lines);
+  const length = columnTiles * lineTiles * z.output * block.planes;
+  return dispatch(shader, {
+    bindings: ["x0", "x0", block.weights ?? "x0", block.bias ?? "x0", "y0"],
+    constants: { WORKGROUP_SIZE, TILE_LINES: tile.lines, TILE_COLUMNS: tile.columns },
+    uniforms: {
+      length,
+      columns: x.output,
+      lines: y.output,
+      column_tiles: columnTiles,
+      line_tiles: lineTiles,
+      multiplier: block.multiplier,
+      channels: block.channels,
+      w_quads: Math.ceil(y.kernel * x.kernel / 4),
+      outside: block.kind === "max" ? -Infinity : 0,
+      extent: axes.map((axis) => axis.input),
+      out_extent: axes.map((axis) => axis.output),
+      kernel: axes.map((axis) => axis.kernel),
+      stride: axes.map((axis) => axis.stride),
+      dilation: axes.map((axis) => axis.dilation),
+      before: axes.map((axis) => axis.before),
+      after: axes.map((axis) => axis.after),
+    },
+    functions: blockFunctions({
+      kind: block.kind,
+      lines: tile.lines,
+      columns: tile.columns,
+      down: { kernel: y.kernel, stride: y.stride, dilation: y.dilation },
+      along: { kernel: x.kernel, stride: x.stride, dilation: x.dilation, before: x.before },
+      hasBias: block.bias !== undefined,
+      storesQuads: x.output % 4 === 0,
+      readsQuads: x.input % 4 === 0,
+    }),
+    workgroups: linearGrid(length, WORKGROUP_SIZE),
+  });
+}

@@ -1,0 +1,119 @@
+/** The unrolled part of shaders/sliding_block.wgsl for one tile. */
+import { rowSegment, type UnrolledTaps } from "./row_segment.ts";
+import { accumulators, component, storeQuad, unroll } from "./tile_code.ts";
+
+/** What the windows compute. */
+export type BlockKind = "convolution" | "max" | "average" | "average_with_padding";
+
+/** What the generated functions depend on. */
+export interface BlockCode {
+  readonly kind: BlockKind;
+  /** Results per invocation. */
+  readonly lines: number;
+  readonly columns: number;
+  /** Windows down the lines, and along them. */
+  readonly down: Omit<UnrolledTaps, "before">;
+  readonly along: UnrolledTaps;
+  readonly hasBias: boolean;
+  /** Whether the rows of y, and of x, are whole numbers of quads. */
+  readonly storesQuads: boolean;
+  readonly readsQuads: boolean;
+}
+
+/** The types `Q`, `W` and `Y` and the functions `clear`, `block` and `store` that the kernel calls. */
+export function blockFunctions(code: BlockCode): string {
+  const { kind, lines, columns, down, along } = code;
+  const quads = columns / 4;
+  const segment = rowSegment(columns, along, code.readsQuads, "params.outside");
+  const weights = kind === "convolution" ? Math.ceil(down.kernel * along.kernel / 4) : 0;
+  return `alias Y = ${code.storesQuads ? "vec4<f32>" : "f32"};
+alias W = ${weights > 0 ? "vec4<f32>" : "f32"};
+${accumulators(lines, quads, kind === "max" ? "vec4<f32>(params.outside)" : "vec4<f32>()")}
+${segment.functions}
+fn block(plane_at: u32, first_y: i32, first_x: i32, w_at: u32) {
+${unroll(weights, (quad) => `  let w${quad} = w[w_at + ${quad}u];`)}
+${inputLines(code).map((line) => inputLine(code, line, segment.loads)).join("\n")}
+}
+${storeQuad(code.storesQuads)}
+${kind.startsWith("average") ? COUNT : ""}
+fn store(line: u32, column: u32, y_at: u32, channel: u32, first: vec3<i32>) {
+${code.hasBias ? "  let bias = c[channel];" : ""}
+${kind.startsWith("average") ? counts(code) : ""}
+${unroll(lines, (line) => storeLine(code, line, quads))}
+}
+`;
+}
+
+/** Lines of x, counted from the first, that some window touches. */
+function inputLines({ lines, down }: BlockCode): number[] {
+  const used = new Set<number>();
+  for (let line = 0; line < lines; line++) {
+    for (let ky = 0; ky < down.kernel; ky++) used.add(line * down.stride + ky * down.dilation);
+  }
+  return [...used].sort((a, b) => a - b);
+}
+
+function inputLine(code: BlockCode, input: number, loads: string): string {
+  const { kind, lines, columns, down, along } = code;
+  const value = (kx: number, quad: number) =>
+    `vec4<f32>(${[0, 1, 2, 3].map((part) => `s${(4 * quad + part) * along.stride + kx * along.dilation}`).join(", ")})`;
+  const updates: string[] = [];
+  for (let kx = 0; kx < along.kernel; kx++) {
+    updates.push(unroll(columns / 4, (quad) => `    let i${kx}_${quad} = ${value(kx, quad)};`));
+  }
+  for (let line = 0; line < lines; line++) {
+    const ky = (input - line * down.stride) / down.dilation;
+    if (!Number.isInteger(ky) || ky < 0 || ky >= down.kernel) continue;
+    for (let quad = 0; quad < columns / 4; quad++) {
+      let sum = `acc_${line}_${quad}`;
+      for (let kx = 0; kx < along.kernel; kx++) {
+        const tap = ky * along.kernel + kx;
+        if (kind === "convolution") sum = `fma(vec4<f32>(w${tap >> 2}.${component(tap)}), i${kx}_${quad}, ${sum})`;
+        else if (kind === "max") sum = `max(${sum}, i${kx}_${quad})`;
+        else sum = `${sum} + i${kx}_${quad}`;
+      }
+      updates.push(`    acc_${line}_${quad} = ${sum};`);
+    }
+  }
+  return `  {
+    let in_y = first_y + ${input};
+    let is_line = in_y >= 0 && u32(in_y) < params.extent.y;
+    let line_at = select(0u, plane_at + u32(in_y) * params.extent.z, is_line);
+    let width = select(0u, params.extent.z, is_line);
+${loads}
+${updates.join("\n")}
+  }`;
+}
+
+/** Taps of a window without dilation between `low` and `high`. */
+const COUNT = `fn taps_between(start: i32, kernel: u32, low: i32, high: i32) -> f32 {
+  return f32(min(start + i32(kernel), high) - max(start, low));
+}`;
+
+function counts({ kind, columns, along }: BlockCode): string {
+  const axis = (name: string, start: string) =>
+    kind === "average"
+      ? `taps_between(${start}, params.kernel.${name}, 0, i32(params.extent.${name}))`
+      : `taps_between(${start}, params.kernel.${name}, -params.before.${name}, i32(params.extent.${name}) + params.after.${name})`;
+  const along4 = (quad: number) =>
+    `vec4<f32>(${[0, 1, 2, 3].map((part) => axis("z", `first.z + ${(4 * quad + part) * along.stride}`)).join(", ")})`;
+  return `  let count_z = ${axis("x", "first.x")};
+${unroll(columns / 4, (quad) => `  let count_x${quad} = ${along4(quad)};`)}`;
+}
+
+function storeLine(code: BlockCode, line: number, quads: number): string {
+  const { kind, down, hasBias } = code;
+  const value = (quad: number) => {
+    if (kind.startsWith("average")) return `acc_${line}_${quad} / max(vec4<f32>(1.0), count * count_x${quad})`;
+    return `acc_${line}_${quad}${hasBias ? " + bias" : ""}`;
+  };
+  const start = `first.y + ${line * down.stride}`;
+  const count = kind === "average"
+    ? `taps_between(${start}, params.kernel.y, 0, i32(params.extent.y))`
+    : `taps_between(${start}, params.kernel.y, -params.before.y, i32(params.extent.y) + params.after.y)`;
+  return `  if (line + ${line}u < params.lines) {
+${kind.startsWith("average") ? `    let count = count_z * ${count};` : ""}
+    let at = y_at + (line + ${line}u) * params.columns + column;
+${unroll(quads, (quad) => `    store_quad(${value(quad)}, at + ${4 * quad}u, column + ${4 * quad}u);`)}
+  }`;
+}
