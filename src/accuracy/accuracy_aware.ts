@@ -2,6 +2,8 @@
  * Accuracy-aware quantization: the whole network in int8 first, then as few groups back to float as the allowed drop demands.
  * Pure decisions on an evaluator; docs/algorithm.md explains them.
  */
+import { beginRun } from "./begin_run.ts";
+import { firstState } from "./first_state.ts";
 import { greedyLoop } from "./greedy_loop.ts";
 import type { AccuracyAwareHooks } from "./hooks.ts";
 import { Memo } from "./memo.ts";
@@ -11,9 +13,7 @@ import type { AccuracyProblem } from "./problem.ts";
 import { putBack } from "./put_back.ts";
 import { type AccuracyAwareResult, describeResult } from "./result.ts";
 import { bestState, meetsTarget, type Run, type State } from "./run.ts";
-import { beginRun } from "./begin_run.ts";
 import type { LoopEnd } from "./search.ts";
-import { firstState } from "./first_state.ts";
 import { spentBetween } from "./trace.ts";
 
 /**

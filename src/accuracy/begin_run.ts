@@ -53,13 +53,19 @@ export async function beginRun(
   };
 }
 
-function checkProblem({ evaluator, requantize }: AccuracyProblem, options: AccuracyAwareOptions): void {
+function checkProblem({ evaluator, groups, requantize }: AccuracyProblem, options: AccuracyAwareOptions): void {
   if (evaluator.metrics.length === 0) throw new UsageError("Cannot keep accuracy: the evaluator offers no metric");
   if (evaluator.sampleCount < 1) throw new UsageError("Cannot keep accuracy: the validation set is empty");
   if (options.ranking !== "metric" && !evaluator.distances) {
     throw new UsageError(
       `Cannot rank by ${options.ranking}: the evaluator does not compare outputs, expected ranking metric`,
     );
+  }
+  const missing = options.tryFirst.find((candidate) =>
+    groups.every(({ candidates }) => candidate >= candidates.length)
+  );
+  if (missing !== undefined) {
+    throw new UsageError(`Cannot try candidate ${missing} first: no group has it`);
   }
   if (options.tuneHyperparams && !requantize) {
     throw new UsageError("Cannot tune hyperparameters: the problem cannot be quantized again");

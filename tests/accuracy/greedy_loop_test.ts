@@ -202,6 +202,32 @@ Deno.test("greedyLoop() tries whole-network candidates in order and keeps what i
   assert.deepEqual(result.groups.map(({ precision }) => precision), ["float", "quantile"]);
 });
 
+Deno.test("runAccuracyAware() refuses candidates, metrics and validation sets that do not exist", async () => {
+  const problem = tableProblem(groupsNamed("AB", ["minmax", "mse"]), { accuracy: { full: {} } });
+  const cases: readonly [AccuracyProblem, Partial<AccuracyAwareOptions>, string][] = [
+    [problem, { tryFirst: [2] }, "Cannot try candidate 2 first: no group has it"],
+    [
+      problem,
+      { metrics: [{ name: "loss" }] },
+      'Cannot use metric "loss": it is not evaluated, expected one of accuracy',
+    ],
+    [tableProblem(groupsNamed("A"), {}), {}, "Cannot keep accuracy: the evaluator offers no metric"],
+    [
+      tableProblem(groupsNamed("A"), { loss: { full: {} } }, 0),
+      {},
+      "Cannot keep accuracy: the validation set is empty",
+    ],
+    [
+      tableProblem(groupsNamed("A"), { loss: { full: { A: NaN } } }),
+      {},
+      'Cannot measure drops of metric "loss": its baseline is NaN, expected a finite number',
+    ],
+  ];
+  for (const [wrong, options, message] of cases) {
+    await assert.rejects(runAccuracyAware(wrong, options), { name: "UsageError", message });
+  }
+});
+
 Deno.test("greedyLoop() says that the mixed preset has no effect when there is none (W20)", async () => {
   const problem = tableProblem(groupsNamed("A"), {
     accuracy: { full: dropTable("A", { "-": 0.02 }), subset: { A: 1 } },
