@@ -42,6 +42,7 @@ export async function checkFolder(
   for (const set of sets) {
     const inputs = inputsByName(graph, await readTensors(join(folder, set), "input"));
     const expected = await readTensors(join(folder, set), "output");
+    for (const tensor of [...inputs.values(), ...expected]) refuseWideDoubles(tensor);
     const { plan, bound } = planFor(graph, inputs);
     if (plan.steps.length > 0) check.isHostOnly = false;
     const outputs = await runPlan(runtime, plan, inputs, bound);
@@ -62,6 +63,16 @@ async function readTensors(folder: string, kind: "input" | "output"): Promise<Ho
     tensors.push(tensorFromProto(decodeTensorProto(await Deno.readFile(join(folder, `${kind}_${index}.pb`)))));
   }
   return tensors;
+}
+
+/** float64 is computed in float32. */
+function refuseWideDoubles({ dtype, data }: HostTensor): void {
+  const wide = dtype === "float64"
+    ? data.find((value) => Number.isFinite(value) && !Number.isFinite(Math.fround(value)))
+    : undefined;
+  if (wide !== undefined) {
+    throw new UnsupportedError(`Cannot compute with ${wide}: float64 is computed in float32, which ends at 3.4e38`);
+  }
 }
 
 /** Files follow the order of the network's inputs. */
