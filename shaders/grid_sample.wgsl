@@ -1,6 +1,6 @@
 // One element of the output per invocation: x [batch, channels, e0, e1, e2] sampled at the points of grid [batch,
 // points, DIMS], whose last coordinates stand first. An image has e0 = 1. MODE: 0 nearest, 1 linear, 2 cubic;
-// PADDING: 0 zeros, 1 border, 2 reflection.
+// PADDING: 0 zeros, 1 border, 2 reflection, of every neighbour on its own.
 struct Params {
   length: u32,
   channels: u32,
@@ -33,9 +33,7 @@ fn coordinate_of(point: u32, axis: u32, extent: i32) -> f32 {
   var v = ((normalized + 1.0) * f32(extent) - 1.0) / 2.0;
   if (ALIGN_CORNERS) { v = (normalized + 1.0) / 2.0 * f32(extent - 1); }
   if (MODE == 0) { v = round(v); }
-  if (PADDING == 1) { v = clamp(v, 0.0, f32(extent - 1)); }
-  if (PADDING == 2) { v = reflect_at(v, extent); }
-  // Far outside nothing changes any more, and integers must hold the result.
+  // Integers must hold the result.
   return clamp(v, -8388608.0, 8388608.0);
 }
 

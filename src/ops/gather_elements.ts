@@ -91,7 +91,7 @@ export function checkIndices(data: TensorType, indices: TensorType, axis: number
     indices.shape.every((extent, place) => place === axis || extent <= data.shape[place]!);
   if (!fits) {
     throw new ModelError(
-      `Cannot use indices: their shape is ${formatShape(indices.shape)}, expected one within ${
+      `Cannot use indices: indices are ${formatShape(indices.shape)}, expected one within ${
         formatShape(data.shape)
       } beside axis ${axis}`,
     );

@@ -106,13 +106,13 @@ export function tupleDepth(data: TensorType, indices: TensorType, batchDims: num
   const depth = indices.shape.at(-1);
   if (depth === undefined || depth > data.shape.length - batchDims) {
     throw new ModelError(
-      `Cannot use indices: their shape is ${formatShape(indices.shape)}, expected tuples for ${
-        formatShape(data.shape)
-      }`,
+      `Cannot use indices: indices are ${formatShape(indices.shape)}, expected tuples for ${formatShape(data.shape)}`,
     );
   }
   if (depth > MAX_DEPTH) {
-    throw new UnsupportedError(`Cannot use indices: tuples have ${depth} places, expected at most ${MAX_DEPTH}`);
+    throw new UnsupportedError(
+      `Cannot use indices: tuples of indices have ${depth} places, expected at most ${MAX_DEPTH}`,
+    );
   }
   return depth;
 }

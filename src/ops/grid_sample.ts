@@ -111,8 +111,6 @@ function neighbours(normalized: number, extent: number, { mode, padding, alignCo
   const [low, high] = alignCorners ? [0, extent - 1] : [-0.5, extent - 0.5];
   let v = alignCorners ? f(f(f(normalized + 1) / 2) * (extent - 1)) : f(f(f(f(normalized + 1) * extent) - 1) / 2);
   if (mode === "nearest") v = roundHalfToEven(v);
-  if (padding === "border") v = Math.min(Math.max(v, 0), extent - 1);
-  if (padding === "reflection") v = mirrored(v, low, high);
   const reach = mode === "nearest" ? 0 : mode === "linear" ? 1 : 2;
   const first = mode === "nearest" ? Math.trunc(v) : Math.floor(v) - reach + 1;
   return Array.from({ length: Math.max(2 * reach, 1) }, (_, tap) => first + tap).flatMap((place) => {

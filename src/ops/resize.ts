@@ -46,7 +46,10 @@ function defineResize(
   });
 }
 
-function axesOf(inputs: Operands<TensorType>, { operands, scales, axes, policy }: ResizeAttributes): ResizeAxis[] {
+function axesOf(
+  inputs: Operands<TensorType>,
+  { settings, operands, scales, axes, policy }: ResizeAttributes,
+): ResizeAxis[] {
   const given = (place: number | undefined, name: string) =>
     place === undefined ? undefined : givenValues(inputs[place], name);
   return resizeAxes(inputs[0]!.shape, {
@@ -55,6 +58,7 @@ function axesOf(inputs: Operands<TensorType>, { operands, scales, axes, policy }
     roi: given(operands.roi, "roi"),
     axes,
     policy,
+    exactSteps: settings.mode !== "nearest" || settings.nearestMode.startsWith("round"),
   });
 }
 

@@ -34,9 +34,14 @@ export interface ResizeAxis {
   readonly extent: number;
   readonly size: number;
   readonly scale: number;
+  /** Input elements per output element, as numerator and denominator. */
+  readonly step: readonly [number, number];
   readonly start: number;
   readonly end: number;
 }
+
+/** An axis of one element that stays as it is. */
+export const KEPT_AXIS: ResizeAxis = { extent: 1, size: 1, scale: 1, step: [1, 1], start: 0, end: 1 };
 
 /** What the inputs of Resize say, whichever form they have. */
 export interface ResizeRequest {
@@ -45,6 +50,11 @@ export interface ResizeRequest {
   readonly roi: readonly number[] | undefined;
   readonly axes: readonly number[] | undefined;
   readonly policy: AspectPolicy;
+  /**
+   * Whether steps are ratios of extents, where scales are. Rounding to the nearest element needs it at halves; floor and
+   * ceil go by the rounded scale, as in ONNX Runtime.
+   */
+  readonly exactSteps: boolean;
 }
 
 /** Values of an operand, undefined where it is absent or empty, which means the same. */
@@ -69,10 +79,13 @@ export function resizeAxes(shape: readonly number[], request: ResizeRequest): Re
   }
   const extents = axes.map((axis) => shape[axis]!);
   const measures = scales ? scaled(extents, scales) : sized(extents, sizes!, request.policy);
-  const result: ResizeAxis[] = shape.map((extent) => ({ extent, size: extent, scale: 1, start: 0, end: 1 }));
+  const result: ResizeAxis[] = shape.map((extent) => ({ ...KEPT_AXIS, extent, size: extent }));
   axes.forEach((axis, place) => {
     const region = roi ? { start: roi[place]!, end: roi[axes.length + place]! } : { start: 0, end: 1 };
-    result[axis] = { extent: extents[place]!, ...measures[place]!, ...region };
+    const extent = extents[place]!;
+    const { size, scale } = measures[place]!;
+    const isRatio = request.exactSteps && scale === Math.fround(size / extent);
+    result[axis] = { extent, size, scale, step: isRatio ? [extent, size] : [1, scale], ...region };
   });
   return result;
 }
@@ -101,23 +114,24 @@ export function isKept({ extent, size, scale, start, end }: ResizeAxis, mode: Co
 /** Coordinate in the input of element `at` of the output, in float32 as other runtimes compute it. */
 export function originalCoordinate(at: number, axis: ResizeAxis, mode: CoordinateMode): number {
   const f = Math.fround;
-  const { extent, size, scale, start, end } = axis;
+  const { extent, size, scale, step, start, end } = axis;
   // Fractional: what the specification calls the resized length.
   const length = f(scale * extent);
-  const centered = f(f(f(at + 0.5) / scale) - 0.5);
+  const shifted = f(f(f(at + 0.5) * step[0]) / step[1]);
+  const centered = f(shifted - 0.5);
   switch (mode) {
     case "half_pixel":
       return centered;
     case "half_pixel_symmetric":
-      return f(f(f(at + 0.5) / scale) + f(extent / 2 * (1 - size / length) - 0.5));
+      return f(shifted + f(extent / 2 * (1 - size / length) - 0.5));
     case "pytorch_half_pixel":
       return size > 1 ? centered : 0;
     case "align_corners":
       return length === 1 ? 0 : f(f(at * (extent - 1)) / f(length - 1));
     case "asymmetric":
-      return f(at / scale);
+      return f(f(at * step[0]) / step[1]);
     case "tf_half_pixel_for_nn":
-      return f(f(at + 0.5) / scale);
+      return shifted;
     case "tf_crop_and_resize":
       return length === 1
         ? f(0.5 * (start + end) * (extent - 1))
@@ -127,22 +141,22 @@ export function originalCoordinate(at: number, axis: ResizeAxis, mode: Coordinat
 
 /** The four numbers t with which `(at + t[0]) * t[1] / t[2] + t[3]` is the coordinate. */
 export function coordinateTransform(axis: ResizeAxis, mode: CoordinateMode): [number, number, number, number] {
-  const { extent, size, scale, start, end } = axis;
+  const { extent, size, scale, step, start, end } = axis;
   const length = Math.fround(scale * extent);
   if (isKept(axis, mode)) return [0, 1, 1, 0];
   switch (mode) {
     case "half_pixel":
-      return [0.5, 1, scale, -0.5];
+      return [0.5, ...step, -0.5];
     case "half_pixel_symmetric":
-      return [0.5, 1, scale, extent / 2 * (1 - size / length) - 0.5];
+      return [0.5, ...step, extent / 2 * (1 - size / length) - 0.5];
     case "pytorch_half_pixel":
-      return size > 1 ? [0.5, 1, scale, -0.5] : [0, 0, 1, 0];
+      return size > 1 ? [0.5, ...step, -0.5] : [0, 0, 1, 0];
     case "align_corners":
       return length === 1 ? [0, 0, 1, 0] : [0, extent - 1, length - 1, 0];
     case "asymmetric":
-      return [0, 1, scale, 0];
+      return [0, ...step, 0];
     case "tf_half_pixel_for_nn":
-      return [0.5, 1, scale, 0];
+      return [0.5, ...step, 0];
     case "tf_crop_and_resize":
       return length === 1
         ? [0, 0, 1, 0.5 * (start + end) * (extent - 1)]

@@ -12,7 +12,14 @@ import {
 } from "../base/dispatch.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { elementCount, isFloat, storageOf, type TensorType } from "../base/tensor.ts";
-import { type CoordinateMode, coordinateTransform, isKept, type NearestMode, type ResizeAxis } from "./resize_axes.ts";
+import {
+  type CoordinateMode,
+  coordinateTransform,
+  isKept,
+  KEPT_AXIS,
+  type NearestMode,
+  type ResizeAxis,
+} from "./resize_axes.ts";
 
 /** How elements are computed, whatever the sizes. */
 export interface ResizeSettings {
@@ -118,8 +125,7 @@ function pass(
   length: number,
   settings: ResizeSettings,
 ): Dispatch {
-  const kept: ResizeAxis = { extent: 1, size: 1, scale: 1, start: 0, end: 1 };
-  const axes = [...new Array<ResizeAxis>(MAX_AXES - span.length).fill(kept), ...span];
+  const axes = [...new Array<ResizeAxis>(MAX_AXES - span.length).fill(KEPT_AXIS), ...span];
   const nearest = settings.mode === "nearest";
   const run = axes[MAX_AXES - 1]!.size * inner;
   const chunks = Math.ceil(run / CHUNK);
