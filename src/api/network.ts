@@ -5,6 +5,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { attachDataset, type Feed, feedTypes } from "../evaluate/feed.ts";
 import type { Graph } from "../graph/graph.ts";
 import { inferTypes } from "../ops/infer.ts";
+import { inlineControlFlow } from "../passes/inline_control_flow.ts";
 import { liftBatch } from "../passes/lift_batch.ts";
 import { runPasses } from "../passes/run_passes.ts";
 import { buildPlan } from "../plan/build.ts";
@@ -30,7 +31,8 @@ const ACTIVATION_SHARE = 0.5;
 
 /** Binds a model to the shapes of a dataset's samples and runs the passes; throws what does not fit or is not supported. */
 export function prepareNetwork(model: Model, dataset: Dataset): Network {
-  const lifted = liftBatch(model.graph, (graph, batch) => sampleTypes(graph, dataset, batch));
+  const straight = inlineControlFlow(model.graph, sampleTypes(model.graph, dataset, 1));
+  const lifted = liftBatch(straight, (graph, batch) => sampleTypes(graph, dataset, batch));
   const notes = lifted.takesAnyBatch ? [] : [`The network runs with batch size 1: ${lifted.reason}`];
   const graph = runPasses(lifted.graph, sampleTypes(lifted.graph, dataset, 1));
   checkNumbers(graph);

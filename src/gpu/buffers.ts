@@ -8,7 +8,7 @@ import {
   storageOf,
   type TensorData,
 } from "../base/tensor.ts";
-import { DeviceError } from "../base/errors.ts";
+import { DeviceError, UnsupportedError } from "../base/errors.ts";
 import type { Gpu } from "./device.ts";
 
 /** Bytes written before the queue is told to let go of its staging memory. */
@@ -37,14 +37,27 @@ export function writeWords(gpu: Gpu, buffer: GPUBuffer, words: Uint32Array<Array
   }
 }
 
-/** A host tensor as 32-bit words: floats as float32, integers saturated to 32 bits. */
+/**
+ * A host tensor as 32-bit words: floats as float32, integers saturated to 32 bits. Throws UnsupportedError for a float64 that
+ * float32 has no room for: computing on with infinity would be silently wrong.
+ */
 export function wordsOf(tensor: HostTensor): Uint32Array<ArrayBuffer> {
   const { dtype, data } = tensor;
   const storage = storageOf(dtype);
-  if (storage === "f32") return new Uint32Array(Float32Array.from(data).buffer);
+  if (storage === "f32") {
+    const floats = Float32Array.from(data);
+    if (dtype === "float64") checkFloatRange(data, floats);
+    return new Uint32Array(floats.buffer);
+  }
   if (storage === "u32") return Uint32Array.from(data, (value) => Math.min(Math.max(value, 0), 4294967295));
   const saturated = Int32Array.from(data, (value) => Math.min(Math.max(value, -2147483648), 2147483647));
   return new Uint32Array(saturated.buffer);
+}
+
+function checkFloatRange(data: TensorData, floats: Float32Array): void {
+  const index = floats.findIndex((value, place) => !Number.isFinite(value) && Number.isFinite(data[place]!));
+  if (index < 0) return;
+  throw new UnsupportedError(`Cannot compute with float64 value ${data[index]}: kernels compute in float32`);
 }
 
 /** Words read back → host values of the given type. */
