@@ -10,8 +10,9 @@ const DIVISION: Tolerance = { relative: 1e-6, reason: "WGSL allows division 2.5 
 
 const pair = (a: DType, b: DType = a) => [{ dtype: a, shape: [70] }, { dtype: b, shape: [70] }] as const;
 const INTEGER_CASES: readonly OpCase[] = (["int32", "int64", "int8", "uint8"] as const).map((dtype) => ({
-  name: dtype,
+  name: `${dtype}, narrow ones wrap around`,
   inputs: pair(dtype),
+  range: [0, 120],
 }));
 const DIVISORS = { dtype: "int32", shape: [5], value: new Int32Array([1, -2, 3, -4, 5]) } as const;
 
