@@ -2,16 +2,16 @@
 //
 // a is packed in tiles of rows (pack_rows.wgsl): [matrix][row tile][depth][TILE_ROWS]; b is row-major, its rows a whole
 // number of quads. Neighbouring invocations take neighbouring column tiles of one row tile. Batch axes come in two
-// kinds: along the inner one a stays the same, so that it counts as more columns; the outer ones step all operands.
-// clear, step and store are generated for the tile (matmul_code.ts): the naga compiler does not unroll loops.
+// kinds: along the inner one a stays the same, so that it counts as more columns, and a tile may hold quads of two
+// matrices; the outer ones step all operands. clear, place, step and store are generated for the tile (matmul_code.ts):
+// the naga compiler does not unroll loops.
 struct Params {
   rows: u32,
   columns: u32,
   depth: u32,
   // Quads per row of b.
   b_quads: u32,
-  // Column tiles of one matrix, and of all matrices along the inner axis.
-  column_tiles: u32,
+  // Quads of columns of all matrices along the inner axis.
   units: u32,
   // Workgroups along the units, and row tiles.
   unit_groups: u32,
@@ -71,21 +71,15 @@ fn main(
     c_at += at * params.outer_c[q][p];
     y_at += at * params.outer_y[q][p];
   }
-  let known = min(unit, params.units - 1u);
-  let inner = known / params.column_tiles;
-  let column = (known % params.column_tiles) * TILE_COLUMNS;
   let row = row_tile * TILE_ROWS;
-  b_at += inner * params.inner_b;
-  y_at += inner * params.inner_y;
-
+  let quad = unit * (TILE_COLUMNS / 4);
   let first = slice * params.span;
   let end = min(first + params.span, params.depth);
   let a_first = a_at + row_tile * params.depth * (TILE_ROWS / 4);
-  let b_first = b_at + column / 4u;
-  let b_last = params.b_quads - 1u - column / 4u;
+  place(quad, b_at, y_at);
   clear();
   for (var k = first; k < end; k++) {
-    step(a_first + k * (TILE_ROWS / 4), b_first + k * params.b_quads, b_last, lane);
+    step(a_first + k * (TILE_ROWS / 4), k * params.b_quads, lane);
   }
-  if (unit < params.units) { store(row, column, y_at, c_at); }
+  store(row, 0u, 0u, c_at);
 }

@@ -1,5 +1,5 @@
 // Packs matrices in tiles of rows: [matrix][row][column] with any strides becomes [matrix][row tile][column][TILE_ROWS],
-// rows past the end zero. One invocation writes one element; columns may themselves be two-dimensional.
+// rows past the end zero. Columns come in groups with a stride of their own. One invocation writes one element.
 struct Params {
   length: u32,
   rows: u32,
@@ -8,6 +8,8 @@ struct Params {
   row_stride: u32,
   column_stride: u32,
   matrix_stride: u32,
+  group_size: u32,
+  group_stride: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -25,7 +27,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let matrix = rest / params.row_tiles;
   var value = 0.0;
   if (row < params.rows) {
-    value = x[matrix * params.matrix_stride + row * params.row_stride + column * params.column_stride];
+    let group = column / params.group_size;
+    let place = column % params.group_size;
+    value = x[
+      matrix * params.matrix_stride + row * params.row_stride + group * params.group_stride +
+        place * params.column_stride
+    ];
   }
   y[index] = value;
 }

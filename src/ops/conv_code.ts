@@ -34,6 +34,8 @@ ${
       addendRow: "1u",
       addendColumn: "0u",
       rowStride: "params.row_stride",
+      quadColumn: (quad) => `column + ${4 * quad}u`,
+      quadAt: (quad) => `y_at + column + ${4 * quad}u`,
     })
   }`;
 }

@@ -12,7 +12,7 @@ export interface MatmulCode {
   readonly storesQuads: boolean;
 }
 
-/** The type `Y` and the functions `clear`, `step` and `store` that the kernel calls. */
+/** The type `Y` and the functions `clear`, `place`, `step` and `store` that the kernel calls. */
 export function matmulFunctions(code: MatmulCode): string {
   const quads = code.columns / 4;
   const a = sharedQuads("a", "a", "a_at", code.rows / 4, code.lanes);
@@ -20,9 +20,16 @@ export function matmulFunctions(code: MatmulCode): string {
     `  let r${row} = vec4<f32>(${a.element(row)});
 ${unroll(quads, (quad) => `  acc_${row}_${quad} = fma(r${row}, b${quad}, acc_${row}_${quad});`)}`;
   return `${accumulators(code.rows, quads)}
-fn step(a_at: u32, b_at: u32, b_last: u32, lane: u32) {
+${
+    unroll(quads, (quad) =>
+      `var<private> b_at_${quad}: u32;\nvar<private> y_at_${quad}: u32;\nvar<private> column_${quad}: u32;`)
+  }
+fn place(quad: u32, b_at: u32, y_at: u32) {
+${unroll(quads, placeQuad)}
+}
+fn step(a_at: u32, b_row: u32, lane: u32) {
 ${a.loads}
-${unroll(quads, (quad) => `  let b${quad} = b[b_at + min(${quad}u, b_last)];`)}
+${unroll(quads, (quad) => `  let b${quad} = b[b_at_${quad} + b_row];`)}
 ${unroll(code.rows, update)}
 }
 ${
@@ -33,6 +40,20 @@ ${
       addendRow: "params.c_row",
       addendColumn: "params.c_column",
       rowStride: "params.columns",
+      quadColumn: (quad) => `column_${quad}`,
+      quadAt: (quad) => `y_at_${quad}`,
     })
+  }`;
+}
+
+/** Quads past the last one are read there again, and not stored: no column of theirs is below `params.columns`. */
+function placeQuad(quad: number): string {
+  return `  {
+    let known = min(quad + ${quad}u, params.units - 1u);
+    let matrix = known / params.b_quads;
+    let column = known % params.b_quads;
+    b_at_${quad} = b_at + matrix * params.inner_b + column;
+    column_${quad} = select(params.columns, 4u * column, quad + ${quad}u < params.units);
+    y_at_${quad} = y_at + matrix * params.inner_y + 4u * column;
   }`;
 }

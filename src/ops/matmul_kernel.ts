@@ -14,7 +14,6 @@ const shader: Shader<
   | "columns"
   | "depth"
   | "b_quads"
-  | "column_tiles"
   | "units"
   | "unit_groups"
   | "row_tiles"
@@ -43,7 +42,6 @@ const shader: Shader<
     "columns",
     "depth",
     "b_quads",
-    "column_tiles",
     "units",
     "unit_groups",
     "row_tiles",
@@ -144,9 +142,8 @@ function product(
   c: Addend | undefined,
 ): Dispatch {
   const { rows, columns, depth, inner, outer } = matmul;
-  const columnTiles = Math.ceil(columns / tile.columns);
-  const units = columnTiles * inner.extent;
-  const unitGroups = Math.ceil(units / tile.workgroup);
+  const units = b.rowQuads * inner.extent;
+  const unitGroups = Math.ceil(units / (tile.columns / 4 * tile.workgroup));
   const rowTiles = Math.ceil(rows / tile.rows);
   const groups = unitGroups * rowTiles * tile.slices * outerCount;
   return dispatch(shader, {
@@ -157,7 +154,6 @@ function product(
       columns,
       depth,
       b_quads: b.rowQuads,
-      column_tiles: columnTiles,
       units,
       unit_groups: unitGroups,
       row_tiles: rowTiles,

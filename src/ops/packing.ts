@@ -10,6 +10,8 @@ export interface MatrixList {
   readonly matrixStride: number;
   readonly rowStride: number;
   readonly columnStride: number;
+  /** Columns that lie `columnStride` apart, and the distance between such groups; one group of all where absent. */
+  readonly columnGroups?: { readonly size: number; readonly stride: number };
 }
 
 /** A packed operand; strides in quads. */
@@ -33,11 +35,21 @@ export class LoweringBuilder {
 
 type PackUniforms = "length" | "rows" | "columns" | "row_stride" | "column_stride" | "matrix_stride";
 
-const rowsShader: Shader<"WORKGROUP_SIZE" | "TILE_ROWS", PackUniforms | "row_tiles"> = {
+const rowsShader: Shader<"WORKGROUP_SIZE" | "TILE_ROWS", PackUniforms | "row_tiles" | "group_size" | "group_stride"> = {
   name: "pack_rows",
   code: packRowsCode,
   constants: ["WORKGROUP_SIZE", "TILE_ROWS"],
-  uniforms: ["length", "rows", "columns", "row_tiles", "row_stride", "column_stride", "matrix_stride"],
+  uniforms: [
+    "length",
+    "rows",
+    "columns",
+    "row_tiles",
+    "row_stride",
+    "column_stride",
+    "matrix_stride",
+    "group_size",
+    "group_stride",
+  ],
 };
 
 const columnsShader: Shader<"WORKGROUP_SIZE", PackUniforms | "padded_columns"> = {
@@ -70,6 +82,8 @@ export function packRows(
       row_stride: list.rowStride,
       column_stride: list.columnStride,
       matrix_stride: list.matrixStride,
+      group_size: list.columnGroups?.size ?? Math.max(1, columns),
+      group_stride: list.columnGroups?.stride ?? 0,
     },
     workgroups: linearGrid(length, WORKGROUP_SIZE),
   }));

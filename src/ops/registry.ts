@@ -15,6 +15,7 @@ import { compress } from "./compress.ts";
 import { concat } from "./concat.ts";
 import { constant, constantOfShape, eyeLike, range } from "./constants.ts";
 import { conv } from "./conv.ts";
+import { convTranspose } from "./conv_transpose.ts";
 import { cumulativeSum } from "./cumulative_sum.ts";
 import { depthToSpace, spaceToDepth } from "./depth_to_space.ts";
 import { determinant } from "./determinant.ts";
@@ -85,6 +86,7 @@ export const OPERATORS: readonly OpDef[] = [
   constant,
   constantOfShape,
   conv,
+  convTranspose,
   convInteger,
   cumulativeSum,
   depthToSpace,

@@ -69,13 +69,16 @@ export interface TileStore {
   readonly addendColumn: string;
   /** Elements between rows of y. */
   readonly rowStride: string;
+  /** Column of a quad, and its place in the first row of y. */
+  readonly quadColumn: (quad: number) => string;
+  readonly quadAt: (quad: number) => string;
   /** Whether the rows of y are whole numbers of quads, so that y is stored as vec4. */
   readonly storesQuads: boolean;
 }
 
 /**
  * The type `Y` and `store(row, column, y_at, c_at)`, which adds `c` and stores the rows below `params.rows` and the columns
- * below `params.columns`.
+ * below `params.columns`. `column` and `y_at` are for the expressions of the tile.
  */
 export function tileStore(tile: TileStore): string {
   const quads = tile.columns / 4;
@@ -94,7 +97,7 @@ function scaled(factor: string, value: string): string {
 
 function addendQuad(tile: TileStore, rowTerm: string, quad: number): string {
   const element = (part: number) =>
-    `c[c_at + ${rowTerm}min(column + ${4 * quad + part}u, params.columns - 1u) * ${tile.addendColumn}]`;
+    `c[c_at + ${rowTerm}min(${tile.quadColumn(quad)} + ${part}u, params.columns - 1u) * ${tile.addendColumn}]`;
   return scaled(tile.beta, `vec4<f32>(${[0, 1, 2, 3].map(element).join(", ")})`);
 }
 
@@ -105,16 +108,15 @@ function storeRow(tile: TileStore, row: number, quads: number): string {
     if (tile.addend === "per_row") return ` + c_row`;
     return ` + ${addendQuad(tile, `row${row} * ${tile.addendRow} + `, quad)}`;
   };
+  const store = (quad: number) =>
+    `    store_quad(${scaled(tile.alpha, `acc_${row}_${quad}`)}${addend(quad)}, at + ${tile.quadAt(quad)}, ${
+      tile.quadColumn(quad)
+    });`;
   return `  let row${row} = row + ${row}u;
   if (row${row} < params.rows) {
 ${tile.addend === "per_row" ? `    let c_row = ${scaled(tile.beta, `c[c_at + row${row} * ${tile.addendRow}]`)};` : ""}
-    let at = y_at + row${row} * ${tile.rowStride} + column;
-${
-    unroll(quads, (quad) =>
-      `    store_quad(${scaled(tile.alpha, `acc_${row}_${quad}`)}${addend(quad)}, at + ${4 * quad}u, column + ${
-        4 * quad
-      }u);`)
-  }
+    let at = row${row} * ${tile.rowStride};
+${unroll(quads, store)}
   }`;
 }
 

@@ -70,10 +70,11 @@ function tileRows(rows: number, candidates: readonly number[], loads: number): n
 /** Whether the adapter's subgroups are of 8 lanes and broadcast between them; set once the device is known. */
 export const broadcast = { lanes: 0 };
 
-function matmulTile({ rows, columns, depth }: MatmulShape): Tile {
+function matmulTile({ rows, columns, depth, inner }: MatmulShape): Tile {
+  const width = columns * inner;
   return {
     rows: tileRows(rows, broadcast.lanes > 0 ? [32, 24, 16, 8, 4] : [16, 8, 4], 16),
-    columns: columns > 8 ? 16 : columns > 4 ? 8 : 4,
+    columns: width > 8 ? 16 : width > 4 ? 8 : 4,
     workgroup: 8,
     lanes: broadcast.lanes,
     slices: Math.max(1, Math.ceil(depth / MAX_ITERATIONS)),
