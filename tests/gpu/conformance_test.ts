@@ -114,11 +114,12 @@ for (const operator of OPERATORS) {
   }
 }
 
-/** Decided by types alone: a wrong reference must fail its own test, not the whole file. */
+/** Whether a quantizer may stand behind the output. Decided by types alone: a wrong reference must fail its own test, not the whole file. */
 function producesFloat(operator: OpDef, one: OpCase): boolean {
   try {
     const { graph, inputs } = graphOfCase(operator, one);
-    return isFloat(inferTypes(graph, inputs).types.get("y0")!.dtype);
+    const { dtype, value } = inferTypes(graph, inputs).types.get("y0")!;
+    return isFloat(dtype) && value === undefined;
   } catch {
     return false;
   }
