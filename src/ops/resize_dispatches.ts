@@ -88,6 +88,9 @@ const MAX_AXES = 3;
 /** Neighbours along the innermost axis that one invocation computes. */
 const CHUNK = 4;
 
+/** Terms of an element's sum at most: software adapters stop an invocation after 65,535 iterations. */
+const MAX_TERMS = 12000;
+
 /** Resizes `x0` into `y0`: in one pass where few axes change, axis by axis where many do or the filter is wide. */
 export function lowerResize(x: TensorType, axes: readonly ResizeAxis[], settings: ResizeSettings): Lowering {
   if (settings.mode !== "nearest" && !isFloat(x.dtype)) {
@@ -140,6 +143,10 @@ function pass(
     transforms: axes.flatMap((axis) => coordinateTransform(axis, settings.coordinates)),
     windows: axes.flatMap((axis) => nearest ? rounding(axis, settings) : window(axis, settings)),
   };
+  const terms = axes.reduce((count, axis) => count * window(axis, settings)[0]!, 1);
+  if (!nearest && terms > MAX_TERMS) {
+    throw new UnsupportedError(`Cannot resize: an element takes ${terms} others, expected at most ${MAX_TERMS}`);
+  }
   const CROPS = settings.coordinates === "tf_crop_and_resize";
   const shared = { bindings: [source, destination], workgroups: linearGrid(invocations, WORKGROUP_SIZE) };
   if (nearest) {

@@ -38,6 +38,9 @@ const shader: Shader<"WORKGROUP_SIZE" | "MAXIMUM" | "HALF_PIXEL", Uniform> = {
   epilogue: true,
 };
 
+/** Samples of a bin at most: software adapters stop an invocation after 65,535 iterations. */
+const MAX_SAMPLES = 50000;
+
 interface RoiAlignAttributes {
   readonly mode: "avg" | "max";
   readonly height: number;
@@ -83,6 +86,12 @@ export const roiAlign = defineOp<RoiAlignAttributes>({
     const length = elementCount(y!.shape);
     if (length === 0) return { dispatches: [] };
     const [batches, channels, h, w] = x!.shape;
+    const samples = sampling > 0 ? sampling ** 2 : Math.ceil(h! / height) * Math.ceil(w! / width);
+    if (samples > MAX_SAMPLES) {
+      throw new UnsupportedError(
+        `Cannot align regions: a bin may take ${samples} samples, expected at most ${MAX_SAMPLES}`,
+      );
+    }
     return {
       dispatches: [dispatch(shader, {
         bindings: ["x0", "x1", "x2", "y0"],

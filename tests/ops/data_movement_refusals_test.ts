@@ -184,6 +184,38 @@ for (const { type, inputs, attributes, outputs = 1, opset = 21, message, error =
   });
 }
 
+Deno.test("Resize is refused when its antialiased filter would be wider than an invocation may loop", () => {
+  const node = {
+    name: "n",
+    type: "Resize",
+    domain: "",
+    inputs: ["x0", "", "", "x3"],
+    outputs: ["y0"],
+    attributes: new Map([["mode", text("linear")], ["antialias", int(1)]]),
+  };
+  const { operator, attributes } = resolveNode(node, 21);
+  const inputs = [f32(1, 16384), undefined, undefined, constantI64([1, 1])];
+  assert.throws(() => operator.lower(inputs, operator.infer(inputs, attributes), attributes), {
+    message: "Cannot resize: an element takes 32768 others, expected at most 12000",
+  });
+});
+
+Deno.test("RoiAlign is refused when a bin may take more samples than an invocation may loop", () => {
+  const node = {
+    name: "n",
+    type: "RoiAlign",
+    domain: "",
+    inputs: ["x0", "x1", "x2"],
+    outputs: ["y0"],
+    attributes: new Map<string, AttributeValue>(),
+  };
+  const { operator, attributes } = resolveNode(node, 21);
+  const inputs = [f32(1, 1, 300, 300), f32(1, 4), i64(1)];
+  assert.throws(() => operator.lower(inputs, operator.infer(inputs, attributes), attributes), {
+    message: "Cannot align regions: a bin may take 90000 samples, expected at most 50000",
+  });
+});
+
 Deno.test("Gather is refused when a constant index lies outside its axis", () => {
   const node = {
     name: "n",
