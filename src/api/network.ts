@@ -8,6 +8,7 @@ import { inferTypes } from "../ops/infer.ts";
 import { inlineControlFlow } from "../passes/inline_control_flow.ts";
 import { liftBatch } from "../passes/lift_batch.ts";
 import { runPasses } from "../passes/run_passes.ts";
+import { widenFloats } from "../passes/widen_floats.ts";
 import { buildPlan } from "../plan/build.ts";
 import { byteLengthOf } from "../plan/plan.ts";
 import type { Model } from "./model.ts";
@@ -31,9 +32,13 @@ const ACTIVATION_SHARE = 0.5;
 
 /** Binds a model to the shapes of a dataset's samples and runs the passes; throws what does not fit or is not supported. */
 export function prepareNetwork(model: Model, dataset: Dataset): Network {
-  const straight = inlineControlFlow(model.graph, sampleTypes(model.graph, dataset, 1));
+  const wide = widenFloats(model.graph);
+  const straight = inlineControlFlow(wide, sampleTypes(wide, dataset, 1));
   const lifted = liftBatch(straight, (graph, batch) => sampleTypes(graph, dataset, batch));
-  const notes = lifted.takesAnyBatch ? [] : [`The network runs with batch size 1: ${lifted.reason}`];
+  const notes = [
+    ...(wide === model.graph ? [] : ["The network is computed and exported in float32, whatever floats its file has"]),
+    ...(lifted.takesAnyBatch ? [] : [`The network runs with batch size 1: ${lifted.reason}`]),
+  ];
   const graph = runPasses(lifted.graph, sampleTypes(lifted.graph, dataset, 1));
   checkNumbers(graph);
   return { model, graph, takesAnyBatch: lifted.takesAnyBatch, notes };

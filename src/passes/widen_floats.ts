@@ -1,0 +1,56 @@
+/** Turns float16 and float64 networks into float32 ones, which is what kernels compute in. */
+import type { DType, HostTensor } from "../base/tensor.ts";
+import type { AttributeValue } from "../graph/attributes.ts";
+import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
+import { dataTypeNumber } from "../onnx/tensor.ts";
+
+/** Attributes that hold an element type, by operator. */
+const DTYPE_ATTRIBUTES: ReadonlyMap<string, string> = new Map([["Cast", "to"], ["EyeLike", "dtype"], [
+  "Range",
+  "dtype",
+]]);
+
+/** Whether anything in the graph is float16 or float64. */
+export function hasOtherFloats(graph: Graph): boolean {
+  return graph.inputs.some(({ dtype }) => isOther(dtype)) || graph.outputs.some(({ dtype }) => isOther(dtype)) ||
+    [...graph.initializers.values()].some(({ dtype }) => isOther(dtype));
+}
+
+/** The same network with float32 in place of every other float type: inputs, outputs, constants, casts. */
+export function widenFloats(graph: Graph): Graph {
+  if (!hasOtherFloats(graph)) return graph;
+  const widenInfo = (value: ValueInfo): ValueInfo => ({ ...value, dtype: widened(value.dtype) });
+  return {
+    ...graph,
+    inputs: graph.inputs.map(widenInfo),
+    outputs: graph.outputs.map(widenInfo),
+    initializers: new Map([...graph.initializers].map(([name, tensor]) => [name, widenTensor(tensor)])),
+    nodes: graph.nodes.map(widenNode),
+  };
+}
+
+function isOther(dtype: DType): boolean {
+  return dtype === "float16" || dtype === "float64";
+}
+
+function widened(dtype: DType): DType {
+  return isOther(dtype) ? "float32" : dtype;
+}
+
+function widenTensor(tensor: HostTensor): HostTensor {
+  return isOther(tensor.dtype) ? { ...tensor, dtype: "float32", data: Float32Array.from(tensor.data) } : tensor;
+}
+
+function widenNode(node: Node): Node {
+  const dtypeAttribute = DTYPE_ATTRIBUTES.get(node.type);
+  const others = [dataTypeNumber("float16"), dataTypeNumber("float64")];
+  const attributes = new Map([...node.attributes].map(([name, attribute]): [string, AttributeValue] => {
+    if (attribute.type === "tensor") return [name, { type: "tensor", value: widenTensor(attribute.value) }];
+    if (attribute.type === "graph") return [name, { type: "graph", value: widenFloats(attribute.value) }];
+    if (attribute.type === "int" && name === dtypeAttribute && others.includes(attribute.value)) {
+      return [name, { type: "int", value: dataTypeNumber("float32") }];
+    }
+    return [name, attribute];
+  }));
+  return { ...node, attributes };
+}
