@@ -3,7 +3,7 @@ import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
 import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../data/spelling.ts";
 import { checkedKeys, isRecord } from "./nested_parameters.ts";
-import type { GivenValue } from "./parameter_values.ts";
+import { type GivenValue, placeOf } from "./parameter_values.ts";
 import type { Algorithm } from "./quantize_options.ts";
 
 /** What a configuration says. */
@@ -31,7 +31,7 @@ export function parseConfiguration(text: string, file: string): Configuration {
     const line = text.slice(0, first.offset).split("\n").length;
     throw new UsageError(`Cannot read ${file}: ${printParseErrorCode(first.error)} in line ${line}`);
   }
-  const given = { value: root, where: `${file}` };
+  const given = { value: root, where: file };
   const sections = checkedKeys(given, { model: "any", compression: "any", engine: "any" });
   const { model, modelName } = parseModel(sections.model, file);
   const compression = parseCompression(sections.compression, file);
@@ -44,7 +44,7 @@ export function parseConfiguration(text: string, file: string): Configuration {
 function parseModel(value: unknown, file: string): { model: string | undefined; modelName: string | undefined } {
   if (value === undefined) return { model: undefined, modelName: undefined };
   const where = `model of ${file}`;
-  const { model, model_name, cascade } = checkedKeys({ value, where }, {
+  const { model, model_name, cascade } = checkedKeys({ value, where: "model", file }, {
     model: "text",
     model_name: "text",
     weights: "any",
@@ -66,12 +66,13 @@ function parseCompression(
   const where = `compression of ${file}`;
   if (value === undefined) throw new UsageError(`Cannot use ${file}: it has no "compression"`);
   const keys = Object.fromEntries([...SHARED_KEYS, "algorithms"].map((key) => [key, "any" as const]));
-  const { algorithms, ...shared } = checkedKeys({ value, where }, keys);
+  const { algorithms, ...shared } = checkedKeys({ value, where: "compression", file }, keys);
   if (!Array.isArray(algorithms) || algorithms.length !== 1 || !isRecord(algorithms[0])) {
     throw new UsageError(`Cannot use ${where}: found ${countOf(algorithms)} algorithms, expected a list of one`);
   }
-  const place = `compression.algorithms[0] of ${file}`;
-  const { name, params } = checkedKeys({ value: algorithms[0], where: place }, { name: "text", params: "any" });
+  const entry = { value: algorithms[0], where: "compression.algorithms[0]", file };
+  const place = placeOf(entry);
+  const { name, params } = checkedKeys(entry, { name: "text", params: "any" });
   const algorithm = ALGORITHMS.find((one) => one === name);
   if (!algorithm) {
     throw new UsageError(
@@ -84,10 +85,10 @@ function parseCompression(
   const parameters = new Map<string, GivenValue>();
   for (const [key, one] of Object.entries(shared)) {
     // POT writes null for what is not set.
-    if (one !== null) parameters.set(key, { value: one, where: `compression.${key} of ${file}` });
+    if (one !== null) parameters.set(key, { value: one, where: `compression.${key}`, file });
   }
   for (const [key, one] of Object.entries(params ?? {})) {
-    if (one !== null) parameters.set(key, { value: one, where: `params.${key} of ${file}` });
+    if (one !== null) parameters.set(key, { value: one, where: `params.${key}`, file });
   }
   return { algorithm, parameters };
 }

@@ -5,7 +5,7 @@ import { didYouMean } from "../data/spelling.ts";
 import type { EndEstimator, RangeEstimatorOptions } from "../quantize/estimators.ts";
 import type { IgnoredOperation, IgnoredScope } from "../quantize/ignored.ts";
 import type { SchemeOverride } from "../quantize/scheme.ts";
-import { type GivenValue, refusal } from "./parameter_values.ts";
+import { type GivenValue, memberOf, placeOf, refusal } from "./parameter_values.ts";
 
 /** What may be said of weights or of activations. */
 export interface KindSettings {
@@ -49,7 +49,7 @@ export function parseKind(given: GivenValue): KindSettings {
     scheme: present({ bits, mode, granularity, levelLow: level_low, levelHigh: level_high }),
     range: range_estimator === undefined
       ? undefined
-      : parseRangeEstimator({ value: range_estimator, where: `${given.where}.range_estimator` }),
+      : parseRangeEstimator(memberOf(given, ".range_estimator", range_estimator)),
   };
 }
 
@@ -59,8 +59,8 @@ export function parseRangeEstimator(given: GivenValue): RangeEstimatorOptions {
   oneOf(given, "preset", preset, ["default", "quantile", "mse", "entropy"]);
   return present({
     preset,
-    min: min === undefined ? undefined : parseEnd({ value: min, where: `${given.where}.min` }),
-    max: max === undefined ? undefined : parseEnd({ value: max, where: `${given.where}.max` }),
+    min: min === undefined ? undefined : parseEnd(memberOf(given, ".min", min)),
+    max: max === undefined ? undefined : parseEnd(memberOf(given, ".max", max)),
   });
 }
 
@@ -70,7 +70,7 @@ function parseEnd(given: GivenValue): Partial<EndEstimator> {
     never
   >;
   if (granularity !== undefined) {
-    throw refusal({ ...given, where: `${given.where}.granularity` }, "weights.granularity");
+    throw refusal(memberOf(given, ".granularity", granularity), "weights.granularity");
   }
   return present({ type, aggregator, outlierProb: outlier_prob, clippingValue: clipping_value });
 }
@@ -78,13 +78,17 @@ function parseEnd(given: GivenValue): Partial<EndEstimator> {
 /** `ignored`. */
 export function parseIgnored(given: GivenValue): IgnoredScope {
   const { scope, patterns, operations, skip_model } = checkedKeys(given, IGNORED_KEYS) as Record<string, never>;
-  if (skip_model) throw new UsageError(`Cannot use ${given.where}.skip_model: true, expected false with one model`);
+  if (skip_model) {
+    throw new UsageError(
+      `Cannot use ${placeOf(memberOf(given, ".skip_model", skip_model))}: true, expected false with one model`,
+    );
+  }
   return present({
     scope,
     patterns,
     operations: operations === undefined
       ? undefined
-      : listOf({ value: operations, where: `${given.where}.operations` }).map(parseOperation),
+      : listOf(memberOf(given, ".operations", operations)).map(parseOperation),
   });
 }
 
@@ -92,7 +96,7 @@ function parseOperation(given: GivenValue): IgnoredOperation {
   const { type, attributes } = checkedKeys(given, { type: "text", attributes: "any" }) as Record<string, never>;
   if (type === undefined) throw refusal(given, "a type");
   if (attributes !== undefined && !isRecord(attributes)) {
-    throw refusal({ value: attributes, where: `${given.where}.attributes` }, "attribute names and values");
+    throw refusal(memberOf(given, ".attributes", attributes), "attribute names and values");
   }
   return { type, ...present({ attributes }) };
 }
@@ -111,18 +115,20 @@ export function parseMetrics(given: GivenValue): MetricSetting[] {
   });
 }
 
-function listOf({ value, where }: GivenValue): GivenValue[] {
-  if (!Array.isArray(value)) throw refusal({ value, where }, "a list");
-  return value.map((item: unknown, index) => ({ value: item, where: `${where}[${index}]` }));
+function listOf(given: GivenValue): GivenValue[] {
+  const { value } = given;
+  if (!Array.isArray(value)) throw refusal(given, "a list");
+  return value.map((item: unknown, index) => memberOf(given, `[${index}]`, item));
 }
 
 /** The object behind a value; throws UsageError that names unknown keys and values of a wrong type. */
-export function checkedKeys({ value, where }: GivenValue, keys: Keys): Readonly<Record<string, unknown>> {
-  if (!isRecord(value)) throw refusal({ value, where }, `an object with ${Object.keys(keys).join(", ")}`);
+export function checkedKeys(given: GivenValue, keys: Keys): Readonly<Record<string, unknown>> {
+  const { value } = given;
+  if (!isRecord(value)) throw refusal(given, `an object with ${Object.keys(keys).join(", ")}`);
   for (const [key, one] of Object.entries(value)) {
     const type = keys[key];
     if (type === undefined) {
-      throw new UsageError(`Cannot use ${where}: unknown key "${key}"${didYouMean(key, Object.keys(keys))}`);
+      throw new UsageError(`Cannot use ${placeOf(given)}: unknown key "${key}"${didYouMean(key, Object.keys(keys))}`);
     }
     const fits = {
       any: () => true,
@@ -132,7 +138,7 @@ export function checkedKeys({ value, where }: GivenValue, keys: Keys): Readonly<
       names: () => Array.isArray(one) && one.every((item) => typeof item === "string"),
     }[type]();
     if (!fits) {
-      throw refusal({ value: one, where: `${where}.${key}` }, type === "names" ? "a list of names" : `a ${type}`);
+      throw refusal(memberOf(given, `.${key}`, one), type === "names" ? "a list of names" : `a ${type}`);
     }
   }
   return value;
@@ -143,9 +149,9 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function oneOf({ where }: GivenValue, key: string, value: unknown, choices: readonly string[]): void {
+function oneOf(given: GivenValue, key: string, value: unknown, choices: readonly string[]): void {
   if (value === undefined || choices.includes(value as string)) return;
-  throw refusal({ value, where: `${where}.${key}` }, choices.join(" or "));
+  throw refusal(memberOf(given, `.${key}`, value), choices.join(" or "));
 }
 
 /** The object without its undefined members. */

@@ -5,8 +5,20 @@ import type { Parameter } from "./parameters.ts";
 /** A value with where it was given, for messages. */
 export interface GivenValue {
   readonly value: unknown;
-  /** `--maximal-drop`, or `params.maximal_drop` of a file. */
+  /** `--maximal-drop`, or `params.maximal_drop`. */
   readonly where: string;
+  /** The configuration that it is from; undefined for the command line. */
+  readonly file?: string;
+}
+
+/** Where a value was given, as messages say it. */
+export function placeOf({ where, file }: GivenValue): string {
+  return file === undefined ? where : `${where} of ${file}`;
+}
+
+/** A member of a given object or list. */
+export function memberOf({ where, file }: GivenValue, suffix: string, value: unknown): GivenValue {
+  return { value, where: `${where}${suffix}`, ...(file === undefined ? {} : { file }) };
 }
 
 /** A value from the command line in the type that a file would have; what cannot be read stays text and fails the check. */
@@ -38,9 +50,9 @@ export function checkParameter(parameter: Parameter, given: GivenValue): void {
 }
 
 /** The error for a value that a parameter does not take. */
-export function refusal({ where, value }: GivenValue, expected: string): UsageError {
-  const found = typeof value === "number" ? String(value) : JSON.stringify(value);
-  return new UsageError(`Cannot use ${where}: ${found}, expected ${expected}`);
+export function refusal(given: GivenValue, expected: string): UsageError {
+  const found = typeof given.value === "number" ? String(given.value) : JSON.stringify(given.value);
+  return new UsageError(`Cannot use ${placeOf(given)}: ${found}, expected ${expected}`);
 }
 
 /** What would be expected in place of a wrong value; undefined for a right one. */

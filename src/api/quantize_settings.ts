@@ -7,7 +7,7 @@ import { presetNamed, type TargetDevice } from "../quantize/scheme.ts";
 import type { BiasCorrectionOptions } from "../quantize/bias_correction.ts";
 import type { IgnoredScope } from "../quantize/ignored.ts";
 import { type MetricSetting, parseIgnored, parseKind, parseMetrics, parseRangeEstimator } from "./nested_parameters.ts";
-import { checkParameter, type GivenValue } from "./parameter_values.ts";
+import { checkParameter, type GivenValue, placeOf } from "./parameter_values.ts";
 import { IDLE_PARAMETERS, PARAMETERS, UNAVAILABLE } from "./parameters.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";
 
@@ -50,7 +50,9 @@ function checkNamed(name: string, given: GivenValue): string | undefined {
   const idle = IDLE_PARAMETERS.find(({ pot }) => pot === name);
   const limit = [...IDLE_PARAMETERS, ...UNAVAILABLE].find(({ pot }) => pot === name);
   if (limit?.isRefused?.(given.value)) {
-    throw new UsageError(`Cannot use ${given.where}: ${JSON.stringify(given.value)} is not supported; ${limit.reason}`);
+    throw new UsageError(
+      `Cannot use ${placeOf(given)}: ${JSON.stringify(given.value)} is not supported; ${limit.reason}`,
+    );
   }
   if (idle) return `${name} has no effect: ${idle.reason}`;
   const parameter = PARAMETERS.find(({ pot, only }) =>
@@ -60,7 +62,7 @@ function checkNamed(name: string, given: GivenValue): string | undefined {
     const known = [...PARAMETERS.filter(({ only }) => only !== "command line"), ...IDLE_PARAMETERS].map(({ pot }) =>
       pot
     );
-    throw new UsageError(`Cannot use ${given.where}: there is no parameter "${name}"${didYouMean(name, known)}`);
+    throw new UsageError(`Cannot use ${placeOf(given)}: there is no parameter "${name}"${didYouMean(name, known)}`);
   }
   checkParameter(parameter, given);
   return undefined;

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { parseConfiguration } from "../../src/api/configuration.ts";
+import { type GivenParameters, settingsOf } from "../../src/api/quantize_settings.ts";
+import { UsageError } from "../../src/base/errors.ts";
+
+/** A configuration with these parameters. */
+function withParams(params: string, name = "AccuracyAwareQuantization"): string {
+  return `{ "compression": { "algorithms": [{ "name": "${name}", "params": ${params} }] } }`;
+}
+
+function refused(message: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof UsageError, String(error));
+    assert.match(error.message, message);
+    return true;
+  };
+}
+
+function settingsFrom(params: string) {
+  return settingsOf(parseConfiguration(withParams(params), "pot.json").parameters);
+}
+
+function given(values: Readonly<Record<string, unknown>>): GivenParameters {
+  return new Map(Object.entries(values).map(([name, value]) => [name, { value, where: name }]));
+}
+
+Deno.test("parseConfiguration() reads POT's sections with comments and trailing commas", () => {
+  const configuration = parseConfiguration(
+    `{
+      /* both */ "model": { "model_name": "net", "model": "net.onnx", "weights": "net.bin" },
+      "engine": { "type": "simplified", "data_source": "x" }, // another tool's
+      "compression": {
+        "target_device": "GPU", "model_type": null, "inplace_statistics": true,
+        "algorithms": [{ "name": "DefaultQuantization", "params": { "preset": "mixed", } }],
+      },
+    }`,
+    "pot.json",
+  );
+  assert.equal(configuration.model, "net.onnx");
+  assert.equal(configuration.modelName, "net");
+  assert.equal(configuration.algorithm, "DefaultQuantization");
+  assert.deepEqual([...configuration.parameters.keys()], ["target_device", "inplace_statistics", "preset"]);
+  assert.match(configuration.notes[0] ?? "", /"engine" of pot\.json has no effect/);
+});
+
+Deno.test("parseConfiguration() names the unknown key, its place and what was meant", () => {
+  const cases: readonly (readonly [string, RegExp])[] = [
+    [`{ "compresion": {} }`, /pot\.json: unknown key "compresion"; did you mean "compression"\?/],
+    [`{ "model": {} }`, /pot\.json: it has no "compression"/],
+    [`{ "compression": { "algorithms": [], "devise": 1 } }`, /compression of pot\.json: unknown key "devise"/],
+    [`{ "compression": { "algorithms": [] } }`, /compression of pot\.json: found 0 algorithms, expected a list of one/],
+    [
+      withParams("{}", "AcuracyAwareQuantization"),
+      /algorithms\[0\] of pot\.json: there is no algorithm .*did you mean/,
+    ],
+    [`{ "compression": {\n "algorithms": ] }`, /Cannot read pot\.json: \w+ in line 2/],
+    [`{ "model": { "model": "net.xml" }, "compression": {} }`, /"net\.xml" is OpenVINO IR, expected an ONNX file/],
+  ];
+  for (const [text, message] of cases) assert.throws(() => parseConfiguration(text, "pot.json"), refused(message));
+});
+
+Deno.test("settingsOf() names an unknown parameter, its place and what was meant", () => {
+  assert.throws(
+    () => settingsFrom(`{ "maximal_dorp": 0.1 }`),
+    refused(/params\.maximal_dorp of pot\.json: there is no parameter "maximal_dorp"; did you mean "maximal_drop"\?/),
+  );
+});
+
+Deno.test("settingsOf() refuses values of a wrong type or range, naming the parameter", () => {
+  const cases: readonly (readonly [string, RegExp])[] = [
+    [`{ "maximal_drop": -1 }`, /params\.maximal_drop of pot\.json: -1, expected at least 0/],
+    [`{ "maximal_drop": "0.1" }`, /"0\.1", expected a number/],
+    [`{ "stat_subset_size": 2.5 }`, /stat_subset_size of pot\.json: 2\.5, expected an integer/],
+    [`{ "drop_type": "total" }`, /"total", expected absolute or relative/],
+    [`{ "weights": { "bitz": 8 } }`, /params\.weights of pot\.json: unknown key "bitz"; did you mean "bits"\?/],
+    [`{ "weights": { "mode": "odd" } }`, /weights\.mode of pot\.json: "odd", expected symmetric or asymmetric/],
+    [`{ "ignored": { "scope": "conv1" } }`, /ignored\.scope of pot\.json: "conv1", expected a list of names/],
+    [`{ "metrics": [{ "type": "accuracy" }] }`, /expected a name for every metric/],
+    [`{ "shuffle_data": true }`, /shuffle_data of pot\.json: true is not supported/],
+    [`{ "use_fast_bias": false }`, /use_fast_bias of pot\.json: false is not supported; .*bias_correction: false/],
+    [`{ "ignored_scope": ["a"] }`, /there is no parameter "ignored_scope"/],
+    [`{ "metric_subset_ratio": 1.5 }`, /1\.5, expected at most 1/],
+  ];
+  for (const [params, message] of cases) assert.throws(() => settingsFrom(params), refused(message), params);
+});
+
+Deno.test("settingsOf() sorts parameters to where they belong", () => {
+  const settings = settingsFrom(`{
+    "maximal_drop": 0.005, "drop_type": "relative", "ranking_subset_size": 100, "use_prev_if_drop_increase": false,
+    "preset": "symmetric", "stat_subset_size": 50, "saturation_fix": "all", "threshold": 3,
+    "weights": { "bits": 8, "granularity": "pertensor", "range_estimator": { "max": { "type": "quantile", "outlier_prob": 0.001 } } },
+    "range_estimator": { "preset": "quantile" },
+    "ignored": { "scope": ["a"], "operations": [{ "type": "Add", "attributes": { "axis": 1 } }] },
+    "metrics": [{ "name": "accuracy@top1", "type": "accuracy", "baseline_value": 0.7 }]
+  }`);
+  assert.deepEqual(settings, {
+    accuracy: {
+      maximalDrop: 0.005,
+      dropType: "relative",
+      rankingSubsetSize: 100,
+      usePrevIfDropIncrease: false,
+      metrics: [{ name: "accuracy@top1", type: "accuracy", baselineValue: 0.7 }],
+    },
+    quantization: {
+      preset: "performance",
+      weights: { bits: 8, granularity: "pertensor" },
+      weightRange: { max: { type: "quantile", outlierProb: 0.001 } },
+      activationRange: { preset: "quantile" },
+      saturationFix: "all",
+      biasCorrection: { threshold: 3 },
+    },
+    statSubsetSize: 50,
+    ignored: { scope: ["a"], operations: [{ type: "Add", attributes: { axis: 1 } }] },
+    metrics: [{ name: "accuracy@top1", type: "accuracy", baselineValue: 0.7 }],
+    notes: [],
+  });
+});
+
+Deno.test("settingsOf() turns bias correction off for MinMaxQuantization", () => {
+  assert.equal(settingsOf(given({ base_algorithm: "MinMaxQuantization" })).quantization?.biasCorrection, false);
+  assert.equal(settingsOf(given({ base_algorithm: "DefaultQuantization" })).quantization?.biasCorrection, undefined);
+});
+
+Deno.test("settingsOf() notes what has no effect and goes on", () => {
+  assert.deepEqual(settingsOf(given({ exec_log_dir: "/x" })).notes, [
+    "exec_log_dir has no effect: the report has every step",
+  ]);
+});
