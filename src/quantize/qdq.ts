@@ -67,9 +67,12 @@ class QdqBuilder {
     this.#options = options;
     this.#graph = graph;
     this.#initializers = new Map(graph.initializers);
+    for (const [copy, original] of prepared.originals) {
+      this.#initializers.set(original, graph.initializers.get(copy)!);
+    }
     this.#names = new Set([
       ...graph.inputs.map((input) => input.name),
-      ...graph.initializers.keys(),
+      ...this.#initializers.keys(),
       ...graph.nodes.flatMap((node) => [node.name, ...node.outputs]),
     ]);
   }

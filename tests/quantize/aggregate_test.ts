@@ -18,6 +18,10 @@ for (const [aggregator, expected] of Object.entries(SCALARS)) {
   });
 }
 
+Deno.test("aggregate() goes to the next power of 2 when the largest value is one itself", () => {
+  assert.equal(aggregate(Float64Array.of(1, -4), "power_of_2"), 8);
+});
+
 Deno.test("aggregateChannels() takes each channel by itself", () => {
   const values = [0, 1, 2, 3, 4, 5, 6, 7];
   assert.deepEqual([...aggregateChannels(values, 2, "mean")], [3, 4]);

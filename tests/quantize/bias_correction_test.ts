@@ -60,6 +60,12 @@ const GEOMETRIES: Readonly<Record<string, Geometry>> = {
     weights: [2, 2, 3, 3],
     attributes: { auto_pad: "SAME_UPPER", strides: [2, 2] },
   },
+  "a transposed convolution of stated output shape": {
+    type: "ConvTranspose",
+    input: [1, 2, 4, 4],
+    weights: [2, 2, 3, 3],
+    attributes: { auto_pad: "SAME_UPPER", strides: [2, 2], output_padding: [1, 1], output_shape: [8, 8] },
+  },
   "Gemm": { type: "Gemm", input: [2, 4], weights: [4, 3] },
   "Gemm with transposed weights": { type: "Gemm", input: [2, 4], weights: [3, 4], attributes: { transB: 1 } },
   "MatMul": { type: "MatMul", input: [2, 3, 4], weights: [4, 5] },

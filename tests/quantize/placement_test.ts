@@ -127,6 +127,24 @@ Deno.test("prepare() does not move a quantizer over a Pad that fills with other 
   }
 });
 
+Deno.test("prepare() finds the fill of a Pad among the attributes of older opsets", () => {
+  for (const [value, expected] of [[0, "relu → pad:0"], [1.5, "padded → c:0"]] as const) {
+    const b = new GraphBuilder(10);
+    const relu = b.node("Relu", [b.input("x", [1, 2, 2, 2])], { outputs: ["relu"] });
+    const attributes = { pads: [0, 0, 1, 1, 0, 0, 1, 1], value: { type: "float", value } } as const;
+    b.output(conv(b, "c", b.node("Pad", [relu], { name: "pad", outputs: ["padded"], attributes }), [2, 2]));
+    assert.deepEqual(sites(prepared(b), "activation"), [expected]);
+  }
+});
+
+Deno.test("prepare() leaves the bias of a Gemm with factors in float", () => {
+  const b = new GraphBuilder();
+  b.constant("w", [4, 3]);
+  b.constant("bias", [3]);
+  b.output(b.node("Gemm", [b.input("x", [1, 4]), "w", "bias"], { name: "gemm", attributes: { beta: 0.5 } }));
+  assert.deepEqual(sites(prepared(b)), ["x → gemm:0", "w → gemm:1"]);
+});
+
 Deno.test("prepare() gives weights read by several nodes one quantizer, and biases one per node", () => {
   const b = new GraphBuilder();
   b.constant("w", [4, 4, 1, 1]);

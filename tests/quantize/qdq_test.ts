@@ -82,6 +82,22 @@ Deno.test("buildQdq() drops added biases that stayed zero and keeps those that w
   assert.deepEqual(types(corrected.int8), { QuantizeLinear: 2, DequantizeLinear: 6, Conv: 2, Relu: 1 });
 });
 
+Deno.test("buildQdq() gives copies of shared initializers their one name back where layers are in float", async () => {
+  const b = new GraphBuilder();
+  b.constant("w", [4, 4, 1, 1]);
+  b.constant("bias", [4]);
+  const mid = b.node("Relu", [b.node("Conv", [b.input("x", [1, 4, 2, 2]), "w", "bias"], { name: "c1" })]);
+  b.output(b.node("Conv", [mid, "w", "bias"], { name: "c2" }));
+  const { prepared, candidate, original } = await quantized(b);
+  const float = buildQdq(prepared, [candidate], [FLOAT]);
+  assert.deepEqual(float.nodes, original.nodes);
+  assert.deepEqual([...float.initializers.keys()], ["w", "bias"]);
+  const int8 = buildQdq(prepared, [candidate], [0]);
+  assert.equal(int8.initializers.has("bias"), false);
+  assert.deepEqual(int8.initializers.get("bias_quantized")!.shape, [4]);
+  assert.ok(int8.initializers.has("bias_quantized_1"));
+});
+
 Deno.test("buildQdq() repeats a pair with the same scale behind an operator that moves codes on", async () => {
   const { int8, candidate, prepared } = await quantized(concatNetwork());
   const join = int8.nodes.find(({ type }) => type === "Concat")!;

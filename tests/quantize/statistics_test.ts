@@ -139,6 +139,31 @@ Deno.test("leastSquaresShare() and leastDivergenceShare() keep the whole range w
   assert.equal(leastDivergenceShare({ low: 0, high: 1, counts }, 255, shrink), 1);
 });
 
+/** A bell around zero with a thin tail on one side. */
+function skewed(): number[] {
+  return Array.from({ length: 1024 }, (_, bin) => {
+    const x = (bin + 0.5) / 512 - 1;
+    return Math.round(1e5 * Math.exp(-(x * x) * 60)) + (x > 0 ? 3 : 0);
+  });
+}
+
+Deno.test("leastDivergenceShare() does not depend on how many values are exactly zero", () => {
+  const counts = skewed();
+  const shrink = (share: number) => ({ low: -share, high: share });
+  const plain = leastDivergenceShare({ low: -1, high: 1, counts }, 255, shrink);
+  counts[512] = 1e9;
+  assert.equal(leastDivergenceShare({ low: -1, high: 1, counts }, 255, shrink), plain);
+  assert.ok(plain > 0.25 && plain < 1, `${plain}`);
+});
+
+Deno.test("leastDivergenceShare() treats tails below and above alike", () => {
+  const shrink = (share: number) => ({ low: -share, high: share });
+  const [up, down] = [skewed(), skewed().reverse()].map((counts) =>
+    leastDivergenceShare({ low: -1, high: 1, counts }, 255, shrink)
+  );
+  assert.ok(Math.abs(up! - down!) < 0.02, `${up} and ${down}`);
+});
+
 // arange(16) of shape [2, 2, 2, 2], from POT's test_tensor_statistics.
 const RANGE16 = hostTensor("float32", [2, 2, 2, 2], Array.from({ length: 16 }, (_, index) => index));
 
