@@ -13,8 +13,10 @@ const RESULT_BYTES = 48 * 1024 * 1024;
 /** Time between read-backs, in ms: short enough for progress and interruption, long against the cost of a mapping. */
 const READ_INTERVAL_MS = 400;
 
-/** Encodes the computation of one batch; `collect(lane)` puts the outputs of the moment aside as results of a lane. */
-export type EncodeBatch = (encoder: GPUCommandEncoder, collect: (lane: number) => void) => void;
+/**
+ * Encodes the computation of one batch, the `batch`-th from 0; `collect(lane)` puts the outputs of the moment aside as results of a lane.
+ */
+export type EncodeBatch = (encoder: GPUCommandEncoder, collect: (lane: number) => void, batch: number) => void;
 
 /** Takes the outputs of one sample in one lane; tensors have no batch axis. */
 export type TakeRow = (lane: number, position: number, outputs: readonly HostTensor[]) => void;
@@ -76,7 +78,7 @@ export class BatchRunner {
       const encoder = device.createCommandEncoder();
       this.#store.encodeCopies(encoder, batch, this.#session);
       const base = pending.length * lanes * laneBytes;
-      encode(encoder, (lane) => this.#collect(encoder, base + lane * laneBytes));
+      encode(encoder, (lane) => this.#collect(encoder, base + lane * laneBytes), start / this.#rowsPerBatch);
       device.queue.submit([encoder.finish()]);
       pending.push({ start, rows: batch.length });
       const isLast = start + this.#rowsPerBatch >= indices.length;

@@ -1,19 +1,30 @@
 /** What a metric is, and the metrics that come with the project. */
 import { DatasetError } from "../base/errors.ts";
 import type { MetricDirection } from "../base/precision.ts";
-import type { HostTensor } from "../base/tensor.ts";
-import type { BoxAnnotation, Dataset } from "../data/dataset.ts";
+import type { HostTensor, TensorType } from "../base/tensor.ts";
+import type { BoxAnnotation, Dataset, Placement } from "../data/dataset.ts";
 
 /** Ground truth of one sample: a class index, a target tensor or mask, a text, or boxes. */
 export type Label = number | HostTensor | string | readonly BoxAnnotation[];
 
 /** One evaluated sample. */
 export interface EvaluatedSample {
-  /** One tensor per network output, without the batch axis. */
+  /** One tensor per network output, without the batch axis; the first one reduced where the metric asks for that. */
   readonly outputs: readonly HostTensor[];
   readonly label: Label | undefined;
   /** Index in the dataset. */
   readonly index: number;
+  /** The float network's outputs for the sample, in the form of `outputs`; there for metrics that compare with it. */
+  readonly reference?: readonly HostTensor[];
+  /** Where the network's input lies in the picture, for samples that were resized or cropped. */
+  readonly placement?: Placement;
+}
+
+/** What a metric needs of the first output instead of its values: indices of the highest values along an axis. */
+export interface Reduction {
+  readonly kind: "arg_max";
+  /** Axis of one sample's output, so without the batch axis. The axis is dropped. */
+  readonly axis: number;
 }
 
 /** Gathers one evaluation. */
@@ -28,6 +39,10 @@ export interface MetricRun {
 export interface Metric {
   readonly name: string;
   readonly direction: MetricDirection;
+  /** Whether samples need `reference`. */
+  readonly comparesToFloat?: boolean;
+  /** What is enough for the metric, given the type of one sample's first output; reduced on the GPU. Undefined: all values. */
+  reduction?(output: TensorType): Reduction | undefined;
   /** Begins an evaluation over samples of a dataset; throws where the dataset's labels are of no use to it. */
   start(dataset: Dataset): MetricRun;
 }

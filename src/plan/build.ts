@@ -47,6 +47,7 @@ export function buildPlan(typed: TypedGraph, quantizers: readonly Quantizer[] = 
       return { name, type, slot: type.value ? undefined : slots.slotOf(draft.aliases.get(name) ?? name) };
     }),
     slots: slots.byteLengths,
+    values: slots.values,
     constants: constants.finish(finishedSteps),
     prepare: finishedPrepare,
     steps: finishedSteps,

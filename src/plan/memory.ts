@@ -1,5 +1,5 @@
 /** Liveness of values, and the assignment of values to reusable buffers. */
-import { byteLengthOf } from "./plan.ts";
+import { byteLengthOf, type ValueLifetime } from "./plan.ts";
 import type { TypedGraph } from "../ops/infer.ts";
 import { type DraftStep, quantizedCopy } from "./draft.ts";
 import type { Draft } from "./fuse.ts";
@@ -7,6 +7,7 @@ import type { Draft } from "./fuse.ts";
 /** Where each value lies. */
 export interface SlotAssignment {
   readonly byteLengths: readonly number[];
+  readonly values: readonly ValueLifetime[];
   readonly liveBytes: number;
   slotOf(value: string): number;
 }
@@ -41,6 +42,12 @@ export function assignSlots(
   }
   return {
     byteLengths: slots.map((slot) => slot.byteLength),
+    values: lifetimes.map(({ value, byteLength, first, last }) => ({
+      slot: slotOf.get(value)!,
+      byteLength,
+      first,
+      last,
+    })),
     liveBytes: largestLiveSet(lifetimes),
     slotOf(value) {
       const slot = slotOf.get(value);

@@ -64,6 +64,16 @@ export interface PlanOutput {
   readonly slot: number | undefined;
 }
 
+/** What a slot holds while a value lives in it. */
+export interface ValueLifetime {
+  readonly slot: number;
+  readonly byteLength: number;
+  /** Index of the step that writes it first; -1 for inputs. */
+  readonly first: number;
+  /** Index of the last step that touches it; the number of steps for inputs and outputs. */
+  readonly last: number;
+}
+
 /** Everything needed to run a network for one set of input shapes. */
 export interface Plan {
   readonly inputs: readonly PlanInput[];
@@ -74,6 +84,8 @@ export interface Plan {
   /** Steps over constants alone, run once for each state of their quantizer. */
   readonly prepare: readonly Step[];
   readonly steps: readonly Step[];
+  /** Every value in a slot, in order of first use. */
+  readonly values: readonly ValueLifetime[];
   /** Bytes of the largest set of values alive at once: what no reuse of buffers can go below. */
   readonly liveBytes: number;
 }

@@ -5,7 +5,7 @@ import { createStorage } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 
 /** Candidates per quantizer. */
-export const MAX_CANDIDATES = 16;
+export const MAX_CANDIDATES = 32;
 
 /** Bytes between entries: uniform bindings start at multiples of 256. */
 const STRIDE = 256;

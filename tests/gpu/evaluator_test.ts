@@ -1,13 +1,15 @@
 /** Precision on the GPU: what toggling costs, and that sharing work changes nothing. */
 import assert from "node:assert/strict";
-import { type Assignment, FLOAT } from "../../src/base/precision.ts";
+import { type Assignment, FLOAT, type OutputDistance } from "../../src/base/precision.ts";
+import type { HostTensor } from "../../src/base/tensor.ts";
 import { candidateData } from "../../src/api/quantize.ts";
 import { sampleTypes } from "../../src/api/network.ts";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { attachDataset, feedTypes } from "../../src/evaluate/feed.ts";
 import { GpuEvaluator } from "../../src/evaluate/gpu_evaluator.ts";
 import { GpuStatistics } from "../../src/evaluate/gpu_statistics.ts";
-import { accuracy, meanMetric } from "../../src/evaluate/metric.ts";
+import { outputDistance } from "../../src/evaluate/distances.ts";
+import { accuracy, meanMetric, type Metric } from "../../src/evaluate/metric.ts";
 import { SampleStore } from "../../src/evaluate/sample_store.ts";
 import { PipelineCache } from "../../src/gpu/pipelines.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
@@ -27,7 +29,10 @@ const pipelines = gpu && new PipelineCache(gpu);
 const firstLogit = meanMetric("first_logit", "higher_better", ({ outputs }) => outputs[0]!.data[0]!);
 
 /** Everything the loop's evaluator is made of, with two candidates. */
-async function assemble(dataset: Dataset, options: { batch: number; memoryBudget?: number }) {
+async function assemble(
+  dataset: Dataset,
+  options: { batch: number; memoryBudget?: number; activationBudget?: number; metrics?: readonly Metric[] },
+) {
   const memoryBudget = options.memoryBudget ?? 1e9;
   const lifted = liftBatch(residualNetwork(), (graph, batch) => sampleTypes(graph, dataset, batch));
   const graph = runPasses(lifted.graph, sampleTypes(lifted.graph, dataset, 1));
@@ -55,9 +60,10 @@ async function assemble(dataset: Dataset, options: { batch: number; memoryBudget
     session,
     store,
     dataset,
-    metrics: [accuracy(), firstLogit],
+    metrics: options.metrics ?? [accuracy(), firstLogit],
     layout: prepared.layout,
     batch,
+    ...(options.activationBudget === undefined ? {} : { activationBudget: options.activationBudget }),
   });
   return {
     session,
@@ -136,5 +142,104 @@ Deno.test({
       results.push(await parts.evaluator.evaluate(parts.groups.map((_, index) => index % 3 - 1)));
     }
     for (const result of results.slice(1)) assert.deepEqual(result, results[0]);
+  },
+});
+
+/** Assignments as a reverting loop asks for them: from int8, one group after the other to float, one undone, one on another candidate. */
+function trajectory(count: number): Assignment[] {
+  const plain = Array.from({ length: count }, () => 0);
+  const change = (from: Assignment, group: number, to: number) => from.map((one, index) => index === group ? to : one);
+  const first = change(plain, count - 2, FLOAT);
+  const second = change(first, 1, FLOAT);
+  const third = change(first, count - 1, 1);
+  return [
+    plain.map(() => FLOAT),
+    plain,
+    first,
+    second,
+    third,
+    plain,
+    change(third, 0, FLOAT),
+    third,
+    change(third, count - 1, FLOAT),
+  ];
+}
+
+Deno.test({
+  name: "GpuEvaluator.evaluate() gives the same bits from stored activations, for less work",
+  ignore: !gpu,
+  async fn() {
+    const dataset = residualDataset(11);
+    using plain = await assemble(dataset, { batch: 4 });
+    using storing = await assemble(dataset, { batch: 4, activationBudget: 1e7 });
+    using cramped = await assemble(dataset, { batch: 4, activationBudget: 28000 });
+    for (const assignment of trajectory(plain.groups.length)) {
+      const expected = await plain.evaluator.evaluate(assignment);
+      assert.deepEqual(await storing.evaluator.evaluate(assignment), expected, `assignment ${assignment}`);
+      assert.deepEqual(await cramped.evaluator.evaluate(assignment), expected, `assignment ${assignment}`);
+    }
+    const [full, most, some] = [plain, storing, cramped].map((parts) => parts.evaluator.networkEquivalents());
+    assert.equal(full, 11 * 9);
+    assert.ok(most! < 0.9 * full!, `${most} of ${full}`);
+    assert.ok(most! < some! && some! < full!, `${some} lies between ${most} and ${full}`);
+  },
+});
+
+Deno.test({
+  name: "GpuEvaluator.evaluate() does not trust the activations of an evaluation that was interrupted",
+  ignore: !gpu,
+  async fn() {
+    const dataset = residualDataset(11);
+    using plain = await assemble(dataset, { batch: 4 });
+    let allowed = Infinity;
+    const interruption = new AbortController();
+    const stopping: Metric = meanMetric("first_logit", "higher_better", ({ outputs }) => {
+      if (--allowed === 0) interruption.abort();
+      return outputs[0]!.data[0]!;
+    });
+    using storing = await assemble(dataset, { batch: 4, activationBudget: 1e7, metrics: [stopping] });
+    const [, base, first] = trajectory(plain.groups.length);
+    await storing.evaluator.evaluate(base);
+    allowed = 2;
+    await assert.rejects(storing.evaluator.evaluate(first!.map(() => FLOAT), undefined, interruption.signal));
+    const expected = await plain.evaluator.evaluate(base);
+    const found = await storing.evaluator.evaluate(base);
+    assert.deepEqual(found.perSample["first_logit"], expected.perSample["first_logit"]);
+  },
+});
+
+Deno.test({
+  name: "GpuEvaluator.distances() compares with the float network whatever it remembers of it",
+  ignore: !gpu,
+  async fn() {
+    const dataset = residualDataset(10);
+    const seen = new Map<number, readonly HostTensor[]>();
+    const recorder = meanMetric("recorder", "higher_better", ({ outputs, index }) => {
+      seen.set(index, outputs);
+      return 0;
+    });
+    using parts = await assemble(dataset, { batch: 4, metrics: [recorder] });
+    const { evaluator, groups } = parts;
+    const outputsOf = async (assignment: Assignment) => {
+      await evaluator.evaluate(assignment);
+      return new Map(seen);
+    };
+    const base = groups.map(() => 0);
+    const assignments = [base, ...candidatesOf(base).slice(0, 2), base.map(() => FLOAT)];
+    const float = await outputsOf(base.map(() => FLOAT));
+    const others: ReadonlyMap<number, readonly HostTensor[]>[] = [];
+    for (const assignment of assignments) others.push(await outputsOf(assignment));
+    for (const kind of ["kl", "nmse", "cosine"] satisfies OutputDistance[]) {
+      for (const indices of [[9, 1, 2, 5, 7], [2, 5]]) {
+        const found = await evaluator.distances(kind, base, assignments, indices);
+        const expected = others.map((outputs) =>
+          Float64Array.from(indices, (index) => outputDistance(kind, float.get(index)!, outputs.get(index)!))
+        );
+        assert.deepEqual(found, expected);
+        assert.deepEqual([...found.at(-1)!], indices.map(() => 0), "the float network is at no distance from itself");
+        if (indices.length < 5) continue;
+        assert.ok(found[0]!.some((value) => value > 0), `${kind} of the quantized network: ${found[0]}`);
+      }
+    }
   },
 });
