@@ -96,11 +96,14 @@ function lowerPointwise({ batch, groups, channelsIn, channelsOut, hasBias, windo
   });
 }
 
+/** Results per input channel from which on sharing loads between them is worth more than loading each element once. */
+const MANY_FEATURES = 4;
+
 /** A convolution of every channel by itself, where its windows are small enough to unroll. */
 function lowerDepthwise(
   { batch, groups, channelsIn, channelsOut, hasBias, windows }: Convolution,
 ): Lowering | undefined {
-  const tile = channelsIn === 1 ? blockTile(windows) : undefined;
+  const tile = channelsIn === 1 && channelsOut < MANY_FEATURES ? blockTile(windows) : undefined;
   if (!tile) return undefined;
   const [z, y, x] = threeAxes(windows);
   const channels = groups * channelsOut;

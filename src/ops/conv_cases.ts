@@ -68,6 +68,16 @@ export const CONV_CASES = ([
     attributes: { group: 3, pads: [1, 1, 1, 1] },
   },
   {
+    name: "one channel to many",
+    inputs: [f32(2, 1, 9, 9), f32(5, 1, 3, 3), f32(5)],
+    attributes: { strides: [2, 2], pads: [1, 1, 1, 1] },
+  },
+  {
+    name: "depthwise with a channel multiplier of 5",
+    inputs: [f32(2, 2, 6, 6), f32(10, 1, 3, 3), f32(10)],
+    attributes: { group: 2 },
+  },
+  {
     name: "depthwise with dilations",
     inputs: [f32(1, 2, 9, 20), f32(2, 1, 3, 3)],
     attributes: { group: 2, dilations: [2, 2], pads: [2, 2, 2, 2] },

@@ -73,7 +73,7 @@ export const broadcast = { lanes: 0 };
 function matmulTile({ rows, columns, depth, inner }: MatmulShape): Tile {
   const width = columns * inner;
   return {
-    rows: tileRows(rows, broadcast.lanes > 0 ? [32, 24, 16, 8, 4] : [16, 8, 4], 16),
+    rows: tileRows(rows, broadcast.lanes > 0 ? [24, 16, 8, 4] : [16, 8, 4], 16),
     columns: width > 8 ? 16 : width > 4 ? 8 : 4,
     workgroup: 8,
     lanes: broadcast.lanes,
