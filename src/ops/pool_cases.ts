@@ -105,6 +105,13 @@ export const MAX_POOL_CASES: readonly OpCase[] = [
     outputs: 2,
   },
   {
+    name: "Indices of the first of equal elements",
+    inputs: [{ dtype: "int8", shape: [1, 3, 7, 7] }],
+    attributes: { kernel_shape: [3, 3] },
+    range: [-2, 2],
+    outputs: 2,
+  },
+  {
     name: "uint8",
     inputs: [{ dtype: "uint8", shape: [1, 3, 7, 7] }],
     attributes: { kernel_shape: [2, 2] },
