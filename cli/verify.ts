@@ -40,6 +40,6 @@ export async function runVerify(context: Context, paths: readonly string[], opti
 }
 
 function lineOf({ folder, status, detail, isHostOnly }: Verdict): string {
-  const remark = detail !== undefined ? `: ${detail}` : isHostOnly ? " (known without running)" : "";
+  const remark = detail !== undefined ? `: ${detail}` : isHostOnly ? " (nothing ran on the GPU)" : "";
   return `${status.padEnd(11)}  ${folder}${remark}`;
 }

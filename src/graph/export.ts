@@ -47,6 +47,7 @@ function exportValueInfo(value: ValueInfo): ValueInfoProto {
   const dim = value.shape?.map((extent) =>
     typeof extent === "number" ? { dimValue: extent } : extent === "" ? {} : { dimParam: extent }
   );
+  if (value.isUntyped) return onnx.ValueInfoProto.create({ name: value.name }) as ValueInfoProto;
   return onnx.ValueInfoProto.create({
     name: value.name,
     type: { tensorType: { elemType: dataTypeNumber(value.dtype), ...(dim ? { shape: { dim } } : {}) } },

@@ -14,6 +14,8 @@ export interface ValueInfo {
   readonly dtype: DType;
   /** undefined where the file states no shape at all. */
   readonly shape: readonly (number | string)[] | undefined;
+  /** Set where the file does not even say that the value is a tensor, as bodies of control flow may; `dtype` then says nothing. */
+  readonly isUntyped?: true;
 }
 
 /** One application of an operator. */

@@ -44,7 +44,13 @@ export function importGraph(model: ModelProto, readExternal?: ReadExternal): Gra
     properties: new Map((model.metadataProps ?? []).map((entry) => [entry.key ?? "", entry.value ?? ""])),
     otherOpsets: opsets,
   };
-  return importGraphProto(model.graph as GraphProto, { opset, metadata, readExternal, outer: new Set() });
+  return importGraphProto(model.graph as GraphProto, {
+    opset,
+    metadata,
+    readExternal,
+    outer: new Set(),
+    isBody: false,
+  });
 }
 
 interface ImportContext {
@@ -53,6 +59,7 @@ interface ImportContext {
   readonly readExternal: ReadExternal | undefined;
   /** Values of the enclosing graphs, which a body may read. */
   readonly outer: ReadonlySet<string>;
+  readonly isBody: boolean;
 }
 
 function importGraphProto(proto: GraphProto, context: ImportContext): Graph {
@@ -65,7 +72,7 @@ function importGraphProto(proto: GraphProto, context: ImportContext): Graph {
     ) => [tensor.name ?? "", tensorFromProto(tensor as never, context.readExternal)]),
   );
   const inputs = (proto.input ?? []).filter((input) => !initializers.has(input.name ?? ""))
-    .map((input) => importValueInfo(input as ValueInfoProto));
+    .map((input) => importValueInfo(input as ValueInfoProto, context.isBody));
   const known = new Set([...context.outer, ...initializers.keys(), ...inputs.map((input) => input.name)]);
   for (const node of proto.node ?? []) for (const output of node.output ?? []) known.add(output);
   const names = new Set((proto.node ?? []).map((node) => node.name).filter(Boolean));
@@ -83,11 +90,14 @@ function importGraphProto(proto: GraphProto, context: ImportContext): Graph {
       attributes: new Map(
         (node.attribute ?? []).map((
           attribute,
-        ) => [attribute.name ?? "", importAttribute(attribute as AttributeProto, name, { ...context, outer: known })]),
+        ) => [
+          attribute.name ?? "",
+          importAttribute(attribute as AttributeProto, name, { ...context, outer: known, isBody: true }),
+        ]),
       ),
     };
   });
-  const outputs = (proto.output ?? []).map((output) => importValueInfo(output as ValueInfoProto));
+  const outputs = (proto.output ?? []).map((output) => importValueInfo(output as ValueInfoProto, context.isBody));
   return {
     name: proto.name ?? "",
     opset: context.opset,
@@ -103,8 +113,9 @@ function normalizeDomain(domain: string | null | undefined): string {
   return !domain || domain === "ai.onnx" ? "" : domain;
 }
 
-function importValueInfo(proto: ValueInfoProto): ValueInfo {
+function importValueInfo(proto: ValueInfoProto, isInBody: boolean): ValueInfo {
   const name = proto.name ?? "";
+  if (!proto.type && isInBody) return { name, dtype: "float32", shape: undefined, isUntyped: true };
   const tensor = proto.type?.tensorType;
   if (!tensor) throw new UnsupportedError(`Cannot import value "${name}": it is no tensor`);
   return {

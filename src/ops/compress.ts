@@ -24,6 +24,7 @@ export const compress = defineOp<CompressAttributes>({
   type: "Compress",
   since: 9,
   quant: { kind: "agnostic" },
+  dataDependent: [1],
   attributes: (raw) => ({ axis: raw.has("axis") ? raw.int("axis", 0) : undefined }),
   infer,
   lower: ([x, condition], [y], attributes) => {

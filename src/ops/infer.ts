@@ -35,6 +35,11 @@ export function inferTypes(graph: Graph, inputs: ReadonlyMap<string, TensorType>
   }
 }
 
+/** Whether the shapes of a node's outputs follow from contents that are not known yet. */
+export function isDataDependent({ operator }: ResolvedNode, inputs: Operands<TensorType>): boolean {
+  return (operator.dataDependent ?? []).some((place) => inputs[place] && !inputs[place].value);
+}
+
 /** Output types of one node, with values where all inputs are known. */
 export function inferNode({ node, operator, attributes }: ResolvedNode, inputs: Operands<TensorType>): TensorType[] {
   return withNode("infer output", node, () => {

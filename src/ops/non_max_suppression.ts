@@ -10,12 +10,13 @@ interface SuppressionAttributes {
 
 /**
  * ONNX NonMaxSuppression: batch, class and box of the best boxes that overlap no better one. How many there are depends
- * on the data, so that only constant inputs are supported.
+ * on the data, so that it is evaluated on the host alone.
  */
 export const nonMaxSuppression = defineOp<SuppressionAttributes>({
   type: "NonMaxSuppression",
   since: 10,
   quant: { kind: "non_quantizable" },
+  dataDependent: [0, 1, 2, 3, 4],
   attributes: (raw) => ({ centered: raw.int("center_point_box", 0) === 1 }),
   infer: (inputs, attributes) => {
     const known = inputs.map((input) => input && knownTensor(input));

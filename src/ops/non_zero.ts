@@ -29,6 +29,7 @@ export const nonZero = defineOp<unknown>({
   type: "NonZero",
   since: 9,
   quant: { kind: "non_quantizable" },
+  dataDependent: [0],
   attributes: () => undefined,
   infer,
   lower: ([x], [y]) => ({ dispatches: listNonZero(x!, y!.shape[1]!, "x0", "y0") }),

@@ -64,6 +64,11 @@ export interface OpDef<A = unknown> {
   /** First opset with these semantics; the newest `since` not above the model's opset is chosen. */
   readonly since: number;
   readonly quant: QuantTrait;
+  /**
+   * Inputs whose contents decide how large the outputs are. Where one of them is computed at run time, the node and all that depends
+   * on it are evaluated on the host by `reference` (see `passes/host_tail.ts`).
+   */
+  readonly dataDependent?: readonly number[];
   readonly cases: readonly OpCase[];
   /** Decodes attributes and applies the specification's defaults. Whatever it leaves unread is refused by the caller. */
   attributes(raw: AttributeReader, node: NodeSignature): A;

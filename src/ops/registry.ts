@@ -64,6 +64,7 @@ import { tile } from "./tile.ts";
 import { topK } from "./top_k.ts";
 import { transpose } from "./transpose.ts";
 import { trilu } from "./trilu.ts";
+import { unique } from "./unique.ts";
 import { VARIADIC_OPERATORS } from "./variadic.ts";
 import { where } from "./where.ts";
 import { WINDOW_OPERATORS } from "./windows.ts";
@@ -144,6 +145,7 @@ export const OPERATORS: readonly OpDef[] = [
   topK,
   transpose,
   trilu,
+  unique,
   ...VARIADIC_OPERATORS,
   where,
   ...WINDOW_OPERATORS,

@@ -3,8 +3,9 @@ import { UnsupportedError } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { formatShape, type HostTensor, hostTensor, knownType, type TensorType } from "../base/tensor.ts";
 import type { AttributeValue } from "../graph/attributes.ts";
+import { capturedBy } from "../graph/captures.ts";
 import type { Graph, Node } from "../graph/graph.ts";
-import { inferNode } from "../ops/infer.ts";
+import { inferNode, isDataDependent } from "../ops/infer.ts";
 import { findOperator } from "../ops/registry.ts";
 import { resolveNode } from "../ops/resolve.ts";
 
@@ -14,6 +15,7 @@ const MAX_ITERATIONS = 4096;
 /**
  * Inlines control flow, given the types of the inputs. An If with a known condition becomes its branch; with another one, both
  * branches and a choice between their outputs, which must agree in shape. A Loop is unrolled as far as its trip count and conditions are known.
+ * What reads values whose shapes depend on data stays as it is, for the host to inline once it has them.
  */
 export function inlineControlFlow(graph: Graph, inputs: ReadonlyMap<string, TensorType>): Graph {
   if (!graph.nodes.some(isControlFlow)) return graph;
@@ -22,7 +24,8 @@ export function inlineControlFlow(graph: Graph, inputs: ReadonlyMap<string, Tens
   return { ...graph, nodes: inliner.nodes, initializers: inliner.initializers };
 }
 
-function isControlFlow({ type, domain }: Node): boolean {
+/** Whether a node is one that this pass replaces. */
+export function isControlFlow({ type, domain }: Node): boolean {
   return domain === "" && (type === "If" || type === "Loop");
 }
 
@@ -42,18 +45,27 @@ class Inliner {
   }
 
   add(node: Node): void {
-    if (node.domain === "" && node.type === "If") this.#addIf(node);
-    else if (node.domain === "" && node.type === "Loop") this.#addLoop(node);
-    else this.#push(node);
+    if (!isControlFlow(node)) this.#push(node);
+    else if (!this.#hasTypes([...node.inputs, ...capturedBy(node)])) this.nodes.push(node);
+    else if (node.type === "If") this.#addIf(node);
+    else this.#addLoop(node);
   }
 
-  /** Keeps a node; its types stay unknown where it is not supported, which is told later with everything else that is not. */
+  #hasTypes(names: readonly string[]): boolean {
+    return names.every((name) => name === "" || this.#types.has(name));
+  }
+
+  /**
+   * Keeps a node; its types stay unknown where they depend on data, or where it is not supported, which is told later with everything
+   * else that is not.
+   */
   #push(node: Node): void {
     this.nodes.push(node);
+    if (!this.#hasTypes(node.inputs) || !findOperator(node.type, node.domain, this.#opset)) return;
     const inputs = node.inputs.map((name) => name === "" ? undefined : this.#types.get(name));
-    const isKnown = node.inputs.every((name, place) => name === "" || inputs[place]);
-    if (!isKnown || !findOperator(node.type, node.domain, this.#opset)) return;
-    const outputs = inferNode(resolveNode(node, this.#opset), inputs);
+    const resolved = resolveNode(node, this.#opset);
+    if (isDataDependent(resolved, inputs)) return;
+    const outputs = inferNode(resolved, inputs);
     node.outputs.forEach((name, place) => name !== "" && this.#types.set(name, outputs[place]!));
   }
 
@@ -66,12 +78,18 @@ class Inliner {
       node.outputs.forEach((name, place) => this.#alias(name, outputs[place]!));
       return;
     }
+    const before = this.nodes.length;
     const [yes, no] = branches.map((branch, place) =>
       this.#inline(branch, `${node.name}/${place ? "else" : "then"}`, [])
     );
+    if (!this.#hasTypes([...yes!, ...no!])) {
+      this.nodes.length = before;
+      this.nodes.push(node);
+      return;
+    }
     node.outputs.forEach((name, place) => {
-      const [a, b] = [this.#types.get(yes![place]!), this.#types.get(no![place]!)];
-      if (a && b && !sameShape(a.shape, b.shape)) {
+      const [a, b] = [this.#types.get(yes![place]!)!, this.#types.get(no![place]!)!];
+      if (!sameShape(a.shape, b.shape)) {
         throw new UnsupportedError(
           `Cannot inline If node "${node.name}": its branches give ${formatShape(a.shape)} and ${
             formatShape(b.shape)
