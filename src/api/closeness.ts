@@ -20,8 +20,8 @@ export function differenceOf(actual: HostTensor, expected: HostTensor, closeness
     const found = actual.data[index] ?? NaN;
     if (found === wanted || (Number.isNaN(found) && Number.isNaN(wanted))) return;
     const excess = Math.abs(found - wanted) - (absolute + relative * Math.abs(wanted));
-    // Written so that a NaN or an infinity on one side counts.
-    if (excess <= 0 && Number.isFinite(wanted)) return;
+    // NaN, which a NaN or an infinity on one side gives, is not within.
+    if (excess <= 0) return;
     count++;
     const rank = Number.isFinite(excess) ? excess : Infinity;
     if (worst < 0 || rank > worstExcess) [worst, worstExcess] = [index, rank];

@@ -1,6 +1,21 @@
 /** The adapter as text. */
 import { formatBytes, formatTable } from "./table.ts";
 
+/** Vendors by the numbers that Vulkan gives; most are those of PCI. */
+const VENDORS: Readonly<Record<number, string>> = {
+  0x1002: "AMD",
+  0x1010: "Imagination",
+  0x106b: "Apple",
+  0x10de: "NVIDIA",
+  0x13b5: "Arm",
+  0x1414: "Microsoft",
+  0x14e4: "Broadcom",
+  0x1ae0: "Google",
+  0x5143: "Qualcomm",
+  0x8086: "Intel",
+  0x10005: "Mesa",
+};
+
 /** What is shown of an adapter. */
 export interface ShownDevice {
   readonly description: string;
@@ -19,7 +34,7 @@ export function formatDevice(device: ShownDevice): string {
     formatTable([
       ["Adapter", description || "(no name)"],
       ["Kind", isSoftware ? "software, on the CPU" : "hardware"],
-      ["Vendor", vendor || "(unknown)"],
+      ["Vendor", VENDORS[Number(vendor)] ?? (vendor || "(unknown)")],
       ...(architecture ? [["Architecture", architecture]] : []),
       ["Largest tensor", formatBytes(largestBinding)],
     ]),

@@ -141,20 +141,23 @@ Deno.test(
     withFolder(files, async (folder) => {
       const [model, output] = [join(folder, "model.onnx"), join(folder, "out")];
       const common = ["--dataset", folder, "--json"];
-      const ran = await runCli(["quantize", model, ...common, "--output", output, "--maximal-drop", "0.1", "--verify"]);
+      const loop = ["--maximal-drop", "0.1", "--use-prev-if-drop-increase", "false", "--no-put-back", "--mend"];
+      const ran = await runCli(["quantize", ...loop, model, ...common, "--output", output, "--verify"]);
       assert.equal(ran.code, 0, ran.err);
       assert.match(ran.err, /^ {2}float network: accuracy 1\.000 /m);
       const report = JSON.parse(ran.out);
       assert.deepEqual(JSON.parse(await Deno.readTextFile(join(output, "report.json"))), report);
       assert.equal(report.version, 1);
       assert.equal(report.baseline, 1);
+      const { usePrevIfDropIncrease, putBack, mend } = report.options;
+      assert.deepEqual([usePrevIfDropIncrease, putBack, mend], [false, false, true]);
       assert.ok(report.reached && report.drop <= 0.1);
       assert.deepEqual(report.groups.map(({ nodes }: { nodes: string[] }) => nodes), [["conv1"], ["conv2"], ["pool"], [
         "linear",
       ]]);
       const again = await runCli(["evaluate", join(output, "model.onnx"), ...common]);
       assert.ok(Math.abs(JSON.parse(again.out).values.accuracy - report.final) <= 1 / 60);
-      assert.deepEqual(await leftovers(output), ["model.onnx", "report.json"]);
+      await assertWhole(output);
     }),
 );
 
@@ -185,7 +188,7 @@ Deno.test("quantize ends with 3 and keeps its best where the drop cannot be reac
     assert.equal(ran.code, 3, ran.err);
     assert.match(ran.out, /^Cannot reach maximal_drop 0: best drop of falling 0\.1/);
     assert.equal(JSON.parse(await Deno.readTextFile(join(output, "report.json"))).reached, false);
-    assert.deepEqual(await leftovers(output), ["model.onnx", "report.json"]);
+    await assertWhole(output);
   });
 });
 
@@ -268,9 +271,10 @@ Deno.test("verify tells right from wrong from unsupported", needsGpu, () => {
 Deno.test("quantize stops at Ctrl-C with 130 and leaves nothing half written", needsGpu, () => {
   // Slow enough that the interruption comes in the middle on any adapter.
   const metric = `const pause = new Int32Array(new SharedArrayBuffer(4));
+    let value = 1;
     export default { name: "slow", direction: "higher_better", start: () => ({
-      add() { Atomics.wait(pause, 0, 0, 10); return Math.random(); },
-      value: () => Math.random(),
+      add() { Atomics.wait(pause, 0, 0, 10); return value; },
+      value: () => value -= 0.1,
     }) };`;
   return withFolder({ ...files, "metric.ts": metric }, async (folder) => {
     const output = join(folder, "out");
@@ -298,6 +302,13 @@ Deno.test("quantize stops at Ctrl-C with 130 and leaves nothing half written", n
     assert.deepEqual(await leftovers(output), []);
   });
 });
+
+/** Fails unless the folder holds a model, its report and no half-written file. */
+async function assertWhole(folder: string): Promise<void> {
+  const names = await leftovers(folder);
+  assert.ok(names.includes("model.onnx") && names.includes("report.json"), names.join());
+  assert.deepEqual(names.filter((name) => /^\.|partial$/.test(name)), []);
+}
 
 async function leftovers(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
