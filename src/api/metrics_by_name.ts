@@ -2,29 +2,35 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { UsageError } from "../base/errors.ts";
-import { didYouMean } from "../data/spelling.ts";
-import { accuracy, type Metric } from "../evaluate/metric.ts";
+import type { Metric } from "../evaluate/metric.ts";
+import { CATALOG, catalogMetric } from "./metric_catalog.ts";
+import { MetricOptions, parseMetricText } from "./metric_options.ts";
 
 /** What a configuration may add to a metric's name. */
 export interface NamedMetric {
   readonly name: string;
   /** POT's type; the name where absent. */
   readonly type?: string;
-  readonly topK?: number;
+  /** Options of the metric, by the names that the catalog has. */
+  readonly options?: Readonly<Record<string, unknown>>;
 }
 
 /** Metrics that come with the project; `name` as help shows it. */
-export const METRIC_NAMES: readonly { readonly name: string; readonly description: string }[] = [
-  { name: "accuracy", description: "Share of samples whose class has the highest value" },
-  { name: "accuracy@topK", description: "Share of samples whose class is among the K highest values" },
-];
+export const METRIC_NAMES: readonly { readonly name: string; readonly description: string }[] = CATALOG.map((
+  { name, description },
+) => ({ name, description }));
 
 /** Opens metrics in order: names, or paths of modules whose default export is a metric or a list of them. */
 export async function openMetrics(wanted: readonly (string | NamedMetric)[]): Promise<Metric[]> {
   const metrics: Metric[] = [];
   for (const one of wanted) {
-    const metric = typeof one === "string" ? { name: one } : one;
-    if (isModulePath(metric.name)) metrics.push(...await importMetrics(metric.name));
+    const isPath = isModulePath(typeof one === "string" ? one : one.name);
+    const metric = typeof one === "string" && !isPath
+      ? parseMetricText(one)
+      : typeof one === "string"
+      ? { name: one }
+      : one;
+    if (isPath) metrics.push(...await importMetrics(metric.name));
     else metrics.push(namedMetric(metric));
   }
   const twice = metrics.find(({ name }, index) => metrics.findIndex((other) => other.name === name) !== index);
@@ -38,26 +44,16 @@ export function isModulePath(name: string): boolean {
 }
 
 /** A metric of the project, under the name that the user gave it. */
-function namedMetric({ name, type = name, topK }: NamedMetric): Metric {
-  const [, inName] = /^accuracy(?:@top-?(\d+))?$/.exec(type) ?? /^accuracy@top-?(\d+)$/.exec(name) ?? [];
-  if (!/^accuracy(@top-?\d+)?$/.test(type)) {
-    const known = METRIC_NAMES.map((metric) => metric.name);
-    throw new UsageError(
-      `Cannot use metric "${type}": there is none${didYouMean(type, known)}${
-        didYouMean(type, known) ? "" : `, expected ${known.join(", ")} or the path of a module`
-      }`,
-    );
-  }
-  const count = topK ?? Number(inName ?? topKOf(name) ?? 1);
-  if (!Number.isInteger(count) || count < 1) {
-    throw new UsageError(`Cannot use metric "${name}": top ${count}, expected an integer of at least 1`);
-  }
-  return { ...accuracy(count), name };
-}
-
-/** Accuracy Checker's users write the K into the name: `accuracy@top5` of type `accuracy`. */
-function topKOf(name: string): string | undefined {
-  return /@top-?(\d+)$/.exec(name)?.[1];
+function namedMetric({ name, type = name, options = {} }: NamedMetric): Metric {
+  // Accuracy Checker's users write the K into the name: `accuracy@top5`, of type `accuracy` or without type.
+  const inName = /^accuracy@top-?(\d+)$/.exec(type)?.[1] ?? /@top-?(\d+)$/.exec(name)?.[1];
+  const base = type.replace(/^accuracy@top-?\d+$/, "accuracy");
+  const row = catalogMetric(base);
+  const topK = base === "accuracy" && inName !== undefined && options["top_k"] === undefined
+    ? { top_k: Number(inName) }
+    : {};
+  const checked = new MetricOptions(name, { ...options, ...topK }, row.options ?? {});
+  return { ...row.create(checked), name };
 }
 
 async function importMetrics(path: string): Promise<Metric[]> {

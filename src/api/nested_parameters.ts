@@ -34,7 +34,6 @@ const IGNORED_KEYS: Keys = { scope: "names", patterns: "names", operations: "any
 const METRIC_KEYS: Keys = {
   name: "text",
   type: "text",
-  top_k: "number",
   baseline_value: "number",
   maximal_drop: "number",
 };
@@ -101,17 +100,27 @@ function parseOperation(given: GivenValue): IgnoredOperation {
   return { type, ...present({ attributes }) };
 }
 
-/** A metric as a configuration names it, with the `top_k` of Accuracy Checker's accuracy. */
+/** A metric as a configuration names it. */
 export interface MetricSetting extends MetricOption {
-  readonly topK?: number;
+  /** Options of the metric itself, such as Accuracy Checker's `top_k`; checked by who creates it. */
+  readonly options?: Readonly<Record<string, unknown>>;
 }
 
-/** `metrics`. */
+/** `metrics`: keys that are not the loop's are options of the metric. */
 export function parseMetrics(given: GivenValue): MetricSetting[] {
   return listOf(given).map((item) => {
-    const { name, type, top_k, baseline_value, maximal_drop } = checkedKeys(item, METRIC_KEYS) as Record<string, never>;
+    if (!isRecord(item.value)) throw refusal(item, "an object with a name");
+    const isOwn = ([key]: readonly [string, unknown]) => key in METRIC_KEYS;
+    const own = Object.fromEntries(Object.entries(item.value).filter(isOwn));
+    const options = Object.fromEntries(Object.entries(item.value).filter((entry) => !isOwn(entry)));
+    const checked = checkedKeys({ ...item, value: own }, METRIC_KEYS) as Record<string, never>;
+    const { name, type, baseline_value, maximal_drop } = checked;
     if (name === undefined) throw refusal(item, "a name for every metric");
-    return { name, ...present({ type, topK: top_k, baselineValue: baseline_value, maximalDrop: maximal_drop }) };
+    return {
+      name,
+      ...present({ type, baselineValue: baseline_value, maximalDrop: maximal_drop }),
+      ...(Object.keys(options).length > 0 ? { options } : {}),
+    };
   });
 }
 

@@ -72,7 +72,7 @@ function loopOptions(given: GivenParameters, metrics: readonly MetricSetting[]):
   const rows = OPTIONS.filter(({ pot }) => pot !== "metrics" && given.has(pot));
   const options = Object.fromEntries(rows.map(({ pot, key }) => [key, given.get(pot)!.value]));
   if (metrics.length === 0) return options;
-  return { ...options, metrics: metrics.map(({ topK: _topK, ...metric }): MetricOption => metric) };
+  return { ...options, metrics: metrics.map(({ options: _options, ...metric }): MetricOption => metric) };
 }
 
 function calibrationOptions(given: GivenParameters): CalibrationOptions {

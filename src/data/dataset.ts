@@ -33,6 +33,14 @@ export interface BoxAnnotation {
   readonly crowd: boolean;
 }
 
+/** Where a network's input lies in the picture on disk: `x_picture = left + x_input * scaleX`, y alike, in pixels. */
+export interface Placement {
+  readonly left: number;
+  readonly top: number;
+  readonly scaleX: number;
+  readonly scaleY: number;
+}
+
 /** What the samples are scored by; the first axis of every array counts samples. */
 export type Labels =
   | { readonly kind: "classes"; readonly values: Int32Array }
@@ -60,6 +68,8 @@ export interface Dataset {
   readonly classes: readonly string[] | undefined;
   /** File name of a sample, or its index where it has no file of its own. */
   sampleName(index: number): string;
+  /** Where the first input of a sample lies in its picture; absent where inputs are no pictures or are taken as they lie on disk. */
+  placement?(index: number): Promise<Placement>;
   /** Hex SHA-256 over everything that decides what the network sees and is scored by; independent of where the files lie. */
   sha256(): Promise<string>;
   /**

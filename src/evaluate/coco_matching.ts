@@ -29,8 +29,9 @@ export function matchClass(
   detections: readonly Detection[],
   thresholds: readonly number[],
 ): ClassMatches {
-  const objects = [...truths].sort((a, b) => Number(a.crowd) - Number(b.crowd));
   const sorted = [...detections].sort((a, b) => b.score - a.score).slice(0, MAX_DETECTIONS);
+  if (truths.length === 0) return withoutObjects(sorted, thresholds);
+  const objects = [...truths].sort((a, b) => Number(a.crowd) - Number(b.crowd));
   const overlaps = sorted.map(({ box }) => objects.map((one) => intersectionOverUnion(box, one.box, one.crowd)));
   const results = thresholds.map((threshold) => matchAt(objects, overlaps, threshold));
   return {
@@ -39,6 +40,12 @@ export function matchClass(
     isIgnored: results.map(({ isIgnored }) => isIgnored),
     objects: objects.filter(({ crowd }) => !crowd).length,
   };
+}
+
+/** Most classes that a detector names do not occur: every detection is wrong at every threshold. */
+function withoutObjects(sorted: readonly Detection[], thresholds: readonly number[]): ClassMatches {
+  const none = thresholds.map(() => new Uint8Array(0));
+  return { scores: sorted.map(({ score }) => score), isRight: none, isIgnored: none, objects: 0 };
 }
 
 function matchAt(

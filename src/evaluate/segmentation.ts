@@ -89,14 +89,16 @@ function count({ outputs: [classes], label, index }: EvaluatedSample, { right, l
       }`,
     );
   }
-  mask.data.forEach((truth, pixel) => {
-    if (truth === IGNORED) return;
-    const found = classes!.data[pixel]!;
+  const [truths, found] = [mask.data, classes!.data];
+  for (let pixel = 0; pixel < truths.length; pixel++) {
+    const truth = truths[pixel]!;
+    if (truth === IGNORED) continue;
+    const one = found[pixel]!;
     labelled[truth]!++;
     // A typed array takes no notice of classes beyond those a mask can hold.
-    predicted[found]!++;
-    if (found === truth) right[truth]!++;
-  });
+    predicted[one]!++;
+    if (one === truth) right[truth]!++;
+  }
 }
 
 function checkMasks(dataset: Dataset, name: string): void {

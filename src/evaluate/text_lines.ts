@@ -21,7 +21,7 @@ export function lineAccuracy(options: TextOptions = {}): Metric {
   });
 }
 
-/** One minus the edits that turn what was read into the transcriptions, over the characters of the latter; at least 0 for a line. */
+/** One minus the edits that turn what was read into the transcriptions, over the characters of the latter. */
 export function characterAccuracy(options: TextOptions = {}): Metric {
   return textMetric("character_accuracy", options, {
     sample: (read, wanted) => {

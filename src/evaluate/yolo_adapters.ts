@@ -18,7 +18,7 @@ export function yoloV3Adapter(anchors?: readonly number[]): DetectionAdapter {
   return {
     name: "yolo_v3",
     decode(outputs, size) {
-      const grids = [...outputs].sort((a, b) => (b.shape[1] ?? 0) - (a.shape[1] ?? 0));
+      const grids = [...outputs].sort((a, b) => b.data.length - a.data.length);
       const known = anchors ?? (grids.length === 2 ? YOLO_V3_TINY_ANCHORS : YOLO_V3_ANCHORS);
       const perGrid = known.length / 2 / grids.length;
       if (!Number.isInteger(perGrid)) {

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openMetrics } from "../../src/api/metrics_by_name.ts";
+import { METRIC_NAMES, openMetrics } from "../../src/api/metrics_by_name.ts";
 import { UsageError } from "../../src/base/errors.ts";
+import { hostTensor } from "../../src/base/tensor.ts";
 import { withFolder } from "../data/fixtures.ts";
+import { labelled } from "../evaluate/samples.ts";
 
 Deno.test("openMetrics() keeps the name that the user gave", async () => {
-  const metrics = await openMetrics(["accuracy", "accuracy@top5", { name: "top three", type: "accuracy", topK: 3 }]);
+  const metrics = await openMetrics(["accuracy", "accuracy@top5", {
+    name: "top three",
+    type: "accuracy",
+    options: { top_k: 3 },
+  }]);
   assert.deepEqual(metrics.map(({ name, direction }) => [name, direction]), [
     ["accuracy", "higher_better"],
     ["accuracy@top5", "higher_better"],
@@ -19,7 +25,36 @@ Deno.test("openMetrics() refuses names that it does not know and names given twi
     (error) => error instanceof UsageError && /there is none/.test(error.message),
   );
   await assert.rejects(openMetrics(["accuracy", "accuracy"]), /Cannot use metric "accuracy": it is given twice/);
-  await assert.rejects(openMetrics(["accuracy@top0"]), /top 0, expected an integer of at least 1/);
+  await assert.rejects(openMetrics(["accuracy@top0"]), /top_k is 0, expected an integer of at least 1/);
+});
+
+Deno.test("openMetrics() opens every metric of the catalog", async () => {
+  const names = METRIC_NAMES.map(({ name }) => /^coco/.test(name) ? `${name}:adapter=fastestdet` : name);
+  assert.deepEqual((await openMetrics(names)).map(({ name }) => name), METRIC_NAMES.map(({ name }) => name));
+});
+
+Deno.test("openMetrics() hands options on, from text as from a configuration", async () => {
+  const steps = { outputs: [hostTensor("int64", [2], [2, 1])], label: "A b", index: 0 };
+  const dataset = labelled({ kind: "text", values: [], characters: ["<blank>", " b", "A"] });
+  const values = (await openMetrics([
+    "line_accuracy",
+    { name: "strict", type: "line_accuracy", options: { counts_spaces: true, case_sensitive: true } },
+  ])).map((metric) => metric.start(dataset).add(steps));
+  assert.deepEqual(values, [1, 1]);
+  const [wrong] = await openMetrics(["line_accuracy:blank=2, counts_spaces=true"]);
+  assert.equal(wrong?.start(dataset).add(steps), 0);
+});
+
+Deno.test("openMetrics() refuses options that a metric does not have", async () => {
+  const refused = (name: string, message: RegExp) => assert.rejects(openMetrics([name]), message);
+  await refused("mse:peak=1", /Cannot use metric "mse": there is no option "peak"; it has none/);
+  await refused("psnr:peek=1", /there is no option "peek"; did you mean "peak"\?/);
+  await refused("psnr:peak=high", /peak is "high", expected a number/);
+  await refused("psnr:peak", /Cannot use metric "psnr:peak": "peak" is no option, expected key=value/);
+  await refused("coco_map", /no adapter is given, expected adapter=fastestdet, ssd, yolo_v3, yolo_v5, yolo_v8/);
+  await refused("coco_map:adapter=yolo_v7", /there is no adapter "yolo_v7"; did you mean "yolo_v\d"/);
+  await refused("coco_map:adapter=yolo_v8,anchors=1/2", /adapter yolo_v8 has no option "anchors"/);
+  await refused("coco_map:adapter=ssd,order=xxyy", /order is "xxyy", expected xyxy, yxyx, xywh, cxcywh/);
 });
 
 Deno.test("openMetrics() takes a list from a module", () =>
