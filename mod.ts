@@ -37,5 +37,6 @@ export { reportQuantization, requestMetrics, verifyExport } from "./src/api/quan
 export { type GivenParameters, type QuantizeSettings, settingsOf } from "./src/api/quantize_settings.ts";
 export { formatInspection } from "./src/report/inspection_text.ts";
 export { encodeReport, type Report, type ReportedStep, reportStep } from "./src/report/report.ts";
+export { renderHtmlReport } from "./src/report/html_report.ts";
 export { formatStep, formatSummary, formatValue } from "./src/report/summary.ts";
 export { formatBytes, formatCount, formatSeconds } from "./src/report/table.ts";

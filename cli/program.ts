@@ -92,7 +92,9 @@ function createProgram(context: Context, end: End) {
 
 function addQuantize(program: Command, context: Context, end: End): void {
   const command = program.command("quantize")
-    .description("Quantizes a model to int8 within an allowed accuracy drop; writes model.onnx and report.json.")
+    .description(
+      "Quantizes a model to int8 within an allowed accuracy drop; writes model.onnx, report.json and report.html.",
+    )
     .argument("[MODEL]", "ONNX file; without it the model of --config")
     .optionsGroup("Files and data:")
     .option("--dataset <path>", TEXTS.dataset)

@@ -15,6 +15,7 @@ import {
   type QuantizeEvent,
   quantizeModel,
   type QuantizeOptions,
+  renderHtmlReport,
   reportQuantization,
   reportStep,
   requestMetrics,
@@ -96,6 +97,7 @@ export async function runQuantize(
   const paths = {
     model: await output.write(outputName, result.bytes),
     report: await output.write("report.json", encodeReport(report)),
+    page: await output.write("report.html", await renderHtmlReport(report)),
   };
   printResult(context, options, formatSummary(report, paths), report);
   dataset.close();

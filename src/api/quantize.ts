@@ -20,6 +20,7 @@ import { buildQdq } from "../quantize/qdq.ts";
 import { type CandidateData, Session } from "../run/session.ts";
 import { type CandidateList, listCandidates } from "./candidates.ts";
 import { firstIndices, MEMORY_BUDGET } from "./evaluate.ts";
+import { describeLayers, type LayerDescription } from "./layers.ts";
 import type { Model } from "./model.ts";
 import { chooseBatch, feedOf, type Network, prepareNetwork, sampleTypes } from "./network.ts";
 import type { Phase, QuantizeOptions } from "./quantize_options.ts";
@@ -34,6 +35,8 @@ export interface QuantizeResult {
   /** Labels of the int8 candidates. */
   readonly candidates: readonly string[];
   readonly groups: readonly (Group & { readonly macs: number })[];
+  /** Every operator, in graph order. */
+  readonly layers: readonly LayerDescription[];
   /** Metric name → value of the exported network. */
   readonly values: Readonly<Record<string, number>>;
   /** The loop's own account. */
@@ -117,6 +120,7 @@ export async function quantizeModel(runtime: Runtime, model: Model, options: Qua
     assignment: accuracy.assignment,
     candidates: candidates.map((candidate) => candidate.label),
     groups,
+    layers: describeLayers(typed, prepared, candidates, accuracy.assignment),
     values: accuracy.values,
     accuracy,
     skipped: prepared.skipped,

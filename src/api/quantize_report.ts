@@ -90,6 +90,7 @@ export async function reportQuantization(context: ReportContext): Promise<Report
     metrics: options.metrics,
     accuracy: result.accuracy,
     groups: result.groups,
+    layers: result.layers,
     candidates: result.candidates,
     skipped: result.skipped,
     batchSize: result.batchSize,

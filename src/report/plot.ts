@@ -1,5 +1,6 @@
 /** Plots as SVG text, drawn without a browser. */
 import type { TopLevelSpec } from "vega-lite";
+import { legible } from "./legible.ts";
 
 /**
  * Colours of plots: CSS variables of the page around the plot, so that one SVG serves light and dark, with the light value for an
@@ -32,7 +33,7 @@ const THEME: NonNullable<TopLevelSpec["config"]> = {
     labelFontSize: 11,
     titleFontSize: 11,
     titleFontWeight: "normal",
-    labelLimit: 260,
+    labelLimit: 360,
   },
   legend: {
     labelColor: COLORS.soft,
@@ -54,7 +55,7 @@ export async function renderPlot(spec: TopLevelSpec, description: string): Promi
   const quiet = { level: () => quiet, info: () => quiet, debug: () => quiet, warn: () => quiet, error: fail };
   const { spec: compiled } = compile({ ...spec, config: THEME, description }, { logger: quiet });
   using view = disposable(new View(parse(compiled), { renderer: "none", logger: quiet }));
-  return await view.value.toSVG();
+  return legible(await view.value.toSVG());
 }
 
 function fail(...reasons: readonly unknown[]): never {

@@ -3,6 +3,7 @@ import { REASONS, type Step } from "../accuracy/trace.ts";
 import type { AccuracyAwareResult } from "../accuracy/result.ts";
 import type { Drops } from "../accuracy/drop.ts";
 import type { MetricDirection } from "../base/precision.ts";
+import { type LayerParts, type ReportedLayer, reportLayers } from "./layers.ts";
 
 /** Raised when a field changes its meaning or goes. */
 export const REPORT_VERSION = 1;
@@ -94,6 +95,8 @@ export interface ReportParts {
   readonly accuracy: AccuracyAwareResult;
   /** In the order of the assignment. */
   readonly groups: readonly { readonly name: string; readonly nodes: readonly string[]; readonly macs: number }[];
+  /** In graph order. */
+  readonly layers: readonly LayerParts[];
   readonly candidates: readonly string[];
   /** Quantizable nodes left in float → why. */
   readonly skipped: ReadonlyMap<string, string>;
@@ -127,6 +130,8 @@ export interface Report {
   readonly reached: boolean;
   readonly metrics: readonly ReportedMetric[];
   readonly groups: readonly ReportedGroup[];
+  /** Every operator, in graph order. */
+  readonly layers: readonly ReportedLayer[];
   /** Names of the groups in float, in the order in which they went back. */
   readonly reverted: readonly string[];
   readonly skipped: Readonly<Record<string, string>>;
@@ -182,6 +187,7 @@ export function buildReport(parts: ReportParts): Report {
     reached: accuracy.reached,
     metrics,
     groups: reportedGroups,
+    layers: reportLayers(parts.layers, accuracy.groups),
     reverted: accuracy.reverted,
     skipped: Object.fromEntries(parts.skipped),
     candidates: parts.candidates,

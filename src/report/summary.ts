@@ -6,6 +6,8 @@ import { formatBytes, formatCount, formatPlural, formatSeconds, formatTable } fr
 export interface ResultPaths {
   readonly model: string;
   readonly report: string;
+  /** The report as a page. */
+  readonly page: string;
 }
 
 /** Verdict, metrics, what changed and why, sizes, cost. */
@@ -31,8 +33,8 @@ export function formatValue(value: number | null | undefined): string {
 
 /** One step in one line: `revert conv1: accuracy 0.9231, drop 0.0011, kept: the drop is smaller than before (1.2 s)`. */
 export function formatStep(step: ReportedStep, metric: string): string {
-  const { action, groups, value, drop, kept, explanation, seconds, ranking } = step;
-  const what = [ACTIONS[action], groups.join(", ")].filter(Boolean).join(" ");
+  const { action, value, drop, kept, explanation, seconds, ranking } = step;
+  const what = formatAction(step);
   const time = `(${formatSeconds(seconds)})`;
   if (ranking) {
     const best = ranking.scores[0];
@@ -44,6 +46,11 @@ export function formatStep(step: ReportedStep, metric: string): string {
   const measured = value === null ? "" : ` ${metric} ${formatValue(value)}, drop ${formatValue(drop)},`;
   if (action === "baseline") return `${what}: ${metric} ${formatValue(value)} ${time}`;
   return `${what}:${measured} ${kept ? "kept" : "undone"}: ${explanation} ${time}`;
+}
+
+/** What a step did, to which groups: `float for conv1`. */
+export function formatAction({ action, groups }: Pick<ReportedStep, "action" | "groups">): string {
+  return [ACTIONS[action], groups.join(", ")].filter(Boolean).join(" ");
 }
 
 const ACTIONS: Readonly<Record<ReportedStep["action"], string>> = {
@@ -58,7 +65,10 @@ const ACTIONS: Readonly<Record<ReportedStep["action"], string>> = {
   put_back: "int8 again for",
 };
 
-function formatVerdict({ reached, metric, drop, maximalDrop, dropType, reverted, groups, model }: Report): string {
+/** The outcome in one line. */
+export function formatVerdict(
+  { reached, metric, drop, maximalDrop, dropType, reverted, groups, model }: Report,
+): string {
   if (maximalDrop === null) return `${model.name} quantized to int8; drop of ${metric} ${formatValue(drop)}`;
   const target = `maximal_drop ${maximalDrop}${dropType === "relative" ? " (relative)" : ""}`;
   const state = `${reverted.length} of ${formatPlural(groups.length, "group")} in float`;
@@ -139,6 +149,6 @@ function formatFacts(report: Report, paths: ResultPaths): string {
     ["Time", formatSeconds(total)],
     ["Adapter", `${adapter.description}${adapter.isSoftware ? " (software)" : ""}`],
     ["Model", paths.model],
-    ["Report", paths.report],
+    ["Report", `${paths.page} (for scripts: ${paths.report})`],
   ]);
 }

@@ -79,6 +79,7 @@ const parts: ReportParts = {
   metrics: [{ name: "accuracy", direction: "higher_better" }],
   accuracy,
   groups: [{ name: "first", nodes: ["a", "b"], macs: 0.75 }, { name: "second", nodes: ["c"], macs: 0.2 }],
+  layers: [{ name: "a", type: "Conv", macs: 75, parameters: 9, group: 0, weightSnr: 40 }],
   candidates: ["performance", "mixed"],
   skipped: new Map([["d", "feeds nothing"]]),
   batchSize: 32,
@@ -147,7 +148,11 @@ Deno.test("buildReport() states no allowed drop for DefaultQuantization", () => 
 });
 
 Deno.test("formatSummary() shows values, what went back and why, sizes, cost and files", () => {
-  const text = formatSummary(buildReport(parts), { model: "out/model.onnx", report: "out/report.json" });
+  const text = formatSummary(buildReport(parts), {
+    model: "out/model.onnx",
+    report: "out/report.json",
+    page: "out/report.html",
+  });
   assert.equal(
     text,
     `net quantized to int8 within maximal_drop 0.01: drop of accuracy 0.005, 1 of 2 groups in float
@@ -165,7 +170,7 @@ Cost     250 forward passes in 4 evaluations; POT's loop: 360
 Time     9.0 s
 Adapter  Invented GPU (software)
 Model    out/model.onnx
-Report   out/report.json
+Report   out/report.html (for scripts: out/report.json)
 
 Warning: Mind the gap`,
   );
@@ -173,6 +178,6 @@ Warning: Mind the gap`,
 
 Deno.test("formatSummary() says first that a target was not reached", () => {
   const missed = buildReport({ ...parts, accuracy: { ...accuracy, reached: false, drops: { accuracy: 0.02 } } });
-  const [first] = formatSummary(missed, { model: "m", report: "r" }).split("\n");
+  const [first] = formatSummary(missed, { model: "m", report: "r", page: "p" }).split("\n");
   assert.equal(first, "Cannot reach maximal_drop 0.01: best drop of accuracy 0.020, 1 of 2 groups in float");
 });
