@@ -65,18 +65,17 @@ export function linearGrid(invocations: number, workgroupSize: number): [number,
 /** Workgroup size of the one-dimensional kernels. */
 export const WORKGROUP_SIZE = 64;
 
-/** The activations that `lib/activation.wgsl` can apply inside another kernel's store, by the number it knows them by. */
+/** The activations that another kernel's store can apply, with their functions in `lib/activation.wgsl`. */
 export const ACTIVATIONS = {
-  none: 0,
-  relu: 1,
-  clip: 2,
-  leaky_relu: 3,
-  hard_swish: 4,
-  hard_sigmoid: 5,
-  sigmoid: 6,
-  tanh: 7,
-  elu: 8,
-  silu: 9,
+  none: undefined,
+  relu: "relu4",
+  clip: "clip4",
+  leaky_relu: "leaky_relu4",
+  hard_swish: "hard_swish4",
+  hard_sigmoid: "hard_sigmoid4",
+  sigmoid: "sigmoid4",
+  tanh: "tanh4",
+  elu: "elu4",
 } as const;
 
 /** An activation with its parameters: bounds of clip, slope of leaky_relu, alpha and beta of hard_sigmoid, alpha of elu. */

@@ -1,4 +1,4 @@
-/** Makes a module out of a kernel: constants and aliases before it, library functions after it. */
+/** Makes a module out of a kernel: constants and aliases before it, its epilogue and library functions after it. */
 import { ACTIVATIONS, type Dispatch } from "../base/dispatch.ts";
 import activation from "../../shaders/lib/activation.wgsl" with { type: "text" };
 import epilogue from "../../shaders/lib/epilogue.wgsl" with { type: "text" };
@@ -46,16 +46,10 @@ export function hasEpilogue(dispatch: Dispatch): boolean {
 
 /** The complete WGSL text of a dispatch. */
 export function linkShader(dispatch: Dispatch, flags: EpilogueFlags = PLAIN_EPILOGUE): string {
-  const { shader } = dispatch;
-  const constants: Record<string, number | boolean> = { ...dispatch.constants };
+  const { shader, constants } = dispatch;
   let own = `${shader.code}\n${dispatch.functions ?? ""}\n`;
   if (hasEpilogue(dispatch)) {
-    own += epilogue;
-    constants["ACTIVATION_0"] = ACTIVATIONS[flags.activation0];
-    constants["FAKE_QUANT_0"] = flags.fakeQuant0;
-    constants["RESIDUAL"] = flags.residual;
-    constants["ACTIVATION_1"] = ACTIVATIONS[flags.activation1];
-    constants["FAKE_QUANT_1"] = flags.fakeQuant1;
+    own += epilogue + finishFunctions(flags);
   } else if (shader.epilogue) {
     own += INTEGER_FINISH;
   }
@@ -64,6 +58,37 @@ export function linkShader(dispatch: Dispatch, flags: EpilogueFlags = PLAIN_EPIL
     ...Object.entries(dispatch.aliases ?? {}).map(([name, type]) => `alias ${name} = ${type};`),
   ].join("\n");
   return `${head}\n${own}${librariesFor(own)}`;
+}
+
+/**
+ * `finish(value, index)` and `finish4(value, index)`: what to store at `index`, or at `index` to `index + 3`, of the output.
+ * The int8 variant of a layer differs in the lines of fake-quant alone.
+ */
+function finishFunctions(flags: EpilogueFlags): string {
+  const steps = (residual: string) =>
+    [
+      ...activationStep(flags.activation0, 0),
+      ...flags.fakeQuant0 ? ["v = fake_quant4(v, quantizer0);"] : [],
+      ...flags.residual ? [`v = v + ${residual};`] : [],
+      ...activationStep(flags.activation1, 1),
+      ...flags.fakeQuant1 ? ["v = fake_quant4(v, quantizer1);"] : [],
+    ].map((line) => `  ${line}\n`).join("");
+  return `
+fn finish(value: f32, index: u32) -> f32 {
+  var v = vec4<f32>(value);
+${steps("residual[index]")}  return v.x;
+}
+
+fn finish4(value: vec4<f32>, index: u32) -> vec4<f32> {
+  var v = value;
+${steps("vec4<f32>(residual[index], residual[index + 1u], residual[index + 2u], residual[index + 3u])")}  return v;
+}
+`;
+}
+
+function activationStep(kind: keyof typeof ACTIVATIONS, place: 0 | 1): string[] {
+  const name = ACTIVATIONS[kind];
+  return name === undefined ? [] : [`v = ${name}(v, epilogue.activation${place});`];
 }
 
 /** Library files whose functions the text calls, and those that they call in turn. */
