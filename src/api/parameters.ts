@@ -1,5 +1,6 @@
 /** Every parameter of a quantization that has a name: one table for the command line, the configuration file and help. */
 import { CALLER_OPTIONS, OPTIONS, type OptionSpec } from "../accuracy/options.ts";
+import { RECIPES } from "./candidates.ts";
 
 /** One parameter. */
 export interface Parameter {
@@ -121,12 +122,21 @@ const QUANTIZATION: readonly Omit<Parameter, "section">[] = [
   },
 ];
 
+/** The loop takes numbers of candidates, people give names. */
+const TRY_FIRST: Pick<Parameter, "type" | "description"> = {
+  type: "names",
+  description: `Recipes that the whole network tries, in this order, before any group goes back to float: ${
+    Object.keys(RECIPES).join(", ")
+  }.`,
+};
+
 /** All parameters, in the order in which help shows them. */
 export const PARAMETERS: readonly Parameter[] = [
   ...[...OPTIONS, ...CALLER_OPTIONS].map(({ key: _key, ...row }): Parameter => ({
     ...row,
     section: "loop",
     ...(row.type === "metrics" ? { only: "file" } : {}),
+    ...(row.pot === "try_first" ? TRY_FIRST : {}),
   })),
   ...QUANTIZATION.map((row): Parameter => ({ ...row, section: "quantization" })),
 ];
@@ -155,14 +165,6 @@ export const IDLE_PARAMETERS: readonly IdleParameter[] = [
     isRefused: () => true,
     reason: "precision is chosen by group; use ignored, weights and activations",
   },
-];
-
-/** Values of the loop's parameters that need more than this version gives the loop. */
-export const UNAVAILABLE: readonly Required<IdleParameter>[] = [
-  { pot: "tune_hyperparams", isRefused: isTrue, reason: "mend, which is on, tries other parameters group by group" },
-  { pot: "annotation_free", isRefused: isTrue, reason: "labels must come with the dataset" },
-  { pot: "annotation_conf_threshold", isRefused: () => true, reason: "labels must come with the dataset" },
-  { pot: "revert", isRefused: (value) => value === "activations", reason: "expected all" },
 ];
 
 /** The command line's spelling: `--maximal-drop`. */

@@ -4,10 +4,13 @@ import type { Step } from "../accuracy/trace.ts";
 import type { Journal } from "../accuracy/memo.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Metric } from "../evaluate/metric.ts";
+import type { UserEvaluation } from "../evaluate/user_evaluator.ts";
 import type { CalibrationOptions } from "../quantize/default_quantization.ts";
 import type { IgnoredScope } from "../quantize/ignored.ts";
 import type { QdqOptions } from "../quantize/qdq.ts";
 import type { TargetDevice } from "../quantize/scheme.ts";
+import type { JournalFile } from "./journal.ts";
+import type { Holds } from "./sensitivity.ts";
 
 /** Algorithms, by POT's names. */
 export type Algorithm = "AccuracyAwareQuantization" | "DefaultQuantization";
@@ -31,11 +34,21 @@ export interface QuantizeOptions {
   readonly algorithm?: Algorithm | undefined;
   /** Validation set: decisions are made on it. */
   readonly dataset: Dataset;
-  /** Samples for statistics; the validation set unless stated. */
+  /** Replaces the metrics on the validation set, which then only gives the shapes of the inputs. */
+  readonly evaluate?: UserEvaluation | undefined;
+  /** Samples for statistics; the validation set, without what is held back, unless stated. */
   readonly calibration?: Dataset | undefined;
   readonly metrics: readonly Metric[];
   /** Parameters of the loop. */
   readonly accuracy?: Partial<AccuracyAwareOptions> | undefined;
+  /** Whole-network recipes to try before any group goes back to float: keys of RECIPES. Takes the place of `accuracy.tryFirst`. */
+  readonly tryFirst?: readonly string[] | undefined;
+  /** Least confidence of a prediction that becomes a label with `accuracy.annotationFree`; 0.6 unless stated. */
+  readonly annotationConfThreshold?: number | undefined;
+  /** Share of the validation samples, drawn by the seed, that no decision sees and the result is certified on. */
+  readonly holdout?: number | undefined;
+  /** Groups whose precision the user prescribes. */
+  readonly holds?: Holds | undefined;
   /** Preset, overrides, estimators and bias correction of the first candidate. */
   readonly quantization?: CalibrationOptions | undefined;
   /** Calibration samples to use, from the first on; 300 unless stated. */
@@ -49,7 +62,8 @@ export interface QuantizeOptions {
   readonly batchSize?: number | undefined;
   /** Bytes of GPU memory for samples and activations. */
   readonly memoryBudget?: number | undefined;
-  readonly journal?: Journal | undefined;
+  /** Where evaluations are kept beyond the run: on disk, or in what the caller offers. */
+  readonly journal?: Journal | JournalFile | undefined;
   readonly onEvent?: ((event: QuantizeEvent) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -118,9 +118,9 @@ export async function verifyExport(
   options: QuantizeOptions,
   result: QuantizeResult,
 ): Promise<Readonly<Record<string, number>>> {
-  const { dataset, metrics, limit, batchSize, memoryBudget, signal } = options;
+  const { metrics, batchSize, memoryBudget, signal } = options;
   const again = await loadModel(new Uint8Array(result.bytes));
-  const { values } = await evaluateModel(runtime, again, dataset, { metrics, limit, batchSize, memoryBudget, signal });
+  const { values } = await evaluateModel(runtime, again, result.dataset, { metrics, batchSize, memoryBudget, signal });
   for (const { name } of metrics) {
     const [found, expected] = [values[name] ?? NaN, result.values[name] ?? NaN];
     // One sample on the other side of a rounding tie is not an error of the export.

@@ -8,16 +8,25 @@ import type { BiasCorrectionOptions } from "../quantize/bias_correction.ts";
 import type { IgnoredScope } from "../quantize/ignored.ts";
 import { type MetricSetting, parseIgnored, parseKind, parseMetrics, parseRangeEstimator } from "./nested_parameters.ts";
 import { checkParameter, type GivenValue, placeOf } from "./parameter_values.ts";
-import { IDLE_PARAMETERS, PARAMETERS, UNAVAILABLE } from "./parameters.ts";
+import { IDLE_PARAMETERS, PARAMETERS } from "./parameters.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";
 
 /** Parameters as given: spelling of the configuration → value. */
 export type GivenParameters = ReadonlyMap<string, GivenValue>;
 
 /** Options of a quantization that names and numbers are enough for. */
-export interface QuantizeSettings
-  extends
-    Pick<QuantizeOptions, "accuracy" | "quantization" | "statSubsetSize" | "targetDevice" | "modelType" | "ignored"> {
+export interface QuantizeSettings extends
+  Pick<
+    QuantizeOptions,
+    | "accuracy"
+    | "tryFirst"
+    | "annotationConfThreshold"
+    | "quantization"
+    | "statSubsetSize"
+    | "targetDevice"
+    | "modelType"
+    | "ignored"
+  > {
   /** Metrics that a configuration asks for; empty for none. */
   readonly metrics: readonly MetricSetting[];
   /** Parameters that have no effect here. */
@@ -36,6 +45,8 @@ export function settingsOf(given: GivenParameters): QuantizeSettings {
   return {
     accuracy: loopOptions(given, metrics),
     quantization: calibrationOptions(given),
+    ...optional("tryFirst", value<string[]>("try_first")),
+    ...optional("annotationConfThreshold", value<number>("annotation_conf_threshold")),
     ...optional("statSubsetSize", value<number>("stat_subset_size")),
     ...optional("targetDevice", value<TargetDevice>("target_device")),
     ...optional("modelType", value<"transformer">("model_type")),
@@ -48,10 +59,9 @@ export function settingsOf(given: GivenParameters): QuantizeSettings {
 /** Checks one parameter; gives a note where it has no effect. */
 function checkNamed(name: string, given: GivenValue): string | undefined {
   const idle = IDLE_PARAMETERS.find(({ pot }) => pot === name);
-  const limit = [...IDLE_PARAMETERS, ...UNAVAILABLE].find(({ pot }) => pot === name);
-  if (limit?.isRefused?.(given.value)) {
+  if (idle?.isRefused?.(given.value)) {
     throw new UsageError(
-      `Cannot use ${placeOf(given)}: ${JSON.stringify(given.value)} is not supported; ${limit.reason}`,
+      `Cannot use ${placeOf(given)}: ${JSON.stringify(given.value)} is not supported; ${idle.reason}`,
     );
   }
   if (idle) return `${name} has no effect: ${idle.reason}`;
@@ -69,7 +79,7 @@ function checkNamed(name: string, given: GivenValue): string | undefined {
 }
 
 function loopOptions(given: GivenParameters, metrics: readonly MetricSetting[]): Partial<AccuracyAwareOptions> {
-  const rows = OPTIONS.filter(({ pot }) => pot !== "metrics" && given.has(pot));
+  const rows = OPTIONS.filter(({ pot }) => pot !== "metrics" && pot !== "try_first" && given.has(pot));
   const options = Object.fromEntries(rows.map(({ pot, key }) => [key, given.get(pot)!.value]));
   if (metrics.length === 0) return options;
   return { ...options, metrics: metrics.map(({ options: _options, ...metric }): MetricOption => metric) };

@@ -95,7 +95,8 @@ class QdqBuilder {
     return { ...this.#graph, nodes: this.#rewriteNodes(), initializers: this.#initializers };
   }
 
-  #candidateOf({ group }: Quantizer): Candidate | undefined {
+  /** The candidate in force at a site; undefined where the site computes in float. */
+  #candidateOf({ id, group }: Quantizer): Candidate | undefined {
     const state = this.#assignment[group] ?? FLOAT;
     if (state === FLOAT) return undefined;
     const candidate = this.#candidates[state];
@@ -104,7 +105,7 @@ class QdqBuilder {
         `Cannot export group ${group}: its candidate is ${state}, expected 0 to ${this.#candidates.length - 1}`,
       );
     }
-    return candidate;
+    return candidate.parameters.has(id) || candidate.tensors.has(id) ? candidate : undefined;
   }
 
   #quantizeActivation(value: string, { consumers }: Quantizer, parameters: QuantizerParameters): void {

@@ -23,6 +23,8 @@ export class Session {
   readonly #constants: ConstantStore;
   readonly #table: QuantizerTable;
   readonly #steps: readonly CompiledStep[];
+  /** Candidate → quantizers that have data for it. */
+  readonly #given = new Map<number, Set<number>>();
 
   private constructor(parts: {
     gpu: Gpu;
@@ -91,9 +93,10 @@ export class Session {
     return this.#table.uploads + this.#constants.uploads;
   }
 
-  /** Gives quantizers the data of a candidate, so that assignments may choose it. */
+  /** Gives quantizers the data of a candidate, so that assignments may choose it. Those that get none stay in float in it. */
   setCandidate(candidate: number, data: ReadonlyMap<number, CandidateData>): void {
     const changed = new Set<number>();
+    this.#given.set(candidate, new Set([...this.#given.get(candidate) ?? [], ...data.keys()]));
     for (const [quantizer, content] of data) {
       if ("parameters" in content) {
         this.#table.set(quantizer, candidate, content.parameters);
@@ -132,7 +135,10 @@ export class Session {
   stateOf(assignment: Assignment | undefined): StateOf {
     const layout = this.#layout;
     if (!layout || !assignment) return () => FLOAT;
-    return (quantizer) => assignment[layout.quantizers[quantizer]!.group] ?? FLOAT;
+    return (quantizer) => {
+      const state = assignment[layout.quantizers[quantizer]!.group] ?? FLOAT;
+      return this.#given.get(state)?.has(quantizer) === false ? FLOAT : state;
+    };
   }
 
   /** Encodes steps `from` to `to` in one pass. */

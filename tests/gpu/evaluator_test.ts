@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type Assignment, FLOAT, type OutputDistance } from "../../src/base/precision.ts";
 import type { HostTensor } from "../../src/base/tensor.ts";
-import { candidateData } from "../../src/api/quantize.ts";
+import { candidateData } from "../../src/api/candidates.ts";
 import { sampleTypes } from "../../src/api/network.ts";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { attachDataset, feedTypes } from "../../src/evaluate/feed.ts";

@@ -1,0 +1,111 @@
+/** Everything between a model and the loop: samples divided, candidates calibrated, an evaluator on the GPU, a journal. */
+import { type Certificate, certify } from "../accuracy/certify.ts";
+import type { AccuracyAwareHooks } from "../accuracy/hooks.ts";
+import { Memo } from "../accuracy/memo.ts";
+import { type AccuracyAwareOptions, resolveOptions } from "../accuracy/options.ts";
+import type { AccuracyProblem } from "../accuracy/problem.ts";
+import type { Assignment } from "../base/precision.ts";
+import { exportGraph } from "../graph/export.ts";
+import { encodeModel } from "../onnx/encode.ts";
+import { buildQdq } from "../quantize/qdq.ts";
+import type { Session } from "../run/session.ts";
+import { type CandidateList, listCandidates } from "./candidates.ts";
+import type { Model } from "./model.ts";
+import type { PhaseClock } from "./phase_clock.ts";
+import type { QuantizeOptions } from "./quantize_options.ts";
+import { tunedOptions } from "./requantize.ts";
+import type { Runtime } from "./runtime.ts";
+import { Workbench } from "./workbench.ts";
+
+/** A problem for the loop with what it was made from. Dispose it to free the GPU's memory and close the journal. */
+export interface AssembledProblem extends Disposable {
+  readonly bench: Workbench;
+  readonly problem: AccuracyProblem;
+  /** What the loop is told. */
+  readonly options: Partial<AccuracyAwareOptions>;
+  readonly hooks: AccuracyAwareHooks;
+  /** The QDQ model of an assignment, encoded. */
+  exportModel(assignment: Assignment): Uint8Array;
+  /** The verdict of the samples held back under `options`; undefined where none are. */
+  certify(assignment: Assignment, options: AccuracyAwareOptions): Promise<Certificate | undefined>;
+}
+
+/** Prepares, calibrates and uploads. What is wrong in the options is thrown before anything is computed. */
+export async function assembleProblem(
+  runtime: Runtime,
+  model: Model,
+  options: QuantizeOptions,
+  clock: PhaseClock,
+): Promise<AssembledProblem> {
+  const loop = loopOptions(options);
+  const resolved = resolveOptions(loop);
+  const list = candidatesFor(options, resolved);
+  clock.enter("prepare");
+  const bench = await Workbench.open(runtime, model, options);
+  for (const name of list.idle) bench.note(`try_first ${name} has no effect: the settings have it already`);
+  clock.enter("calibrate");
+  for (const one of list.options) await bench.addCandidate(one);
+  const activationsCandidate = resolved.revert === "activations" ? bench.addWeightsOnly() : undefined;
+  const groups = bench.groupInfos(activationsCandidate);
+  clock.enter("accuracy");
+  options.onEvent?.({ kind: "groups", names: groups.map(({ name }) => name) });
+
+  using stack = new DisposableStack();
+  const session = stack.use(await bench.openSession());
+  const isLoop = options.algorithm !== "DefaultQuantization";
+  const { evaluator } = stack.use(bench.openEvaluator(session, bench.data.decisions, isLoop));
+  const opened = await bench.openJournal(session, resolved);
+  if (opened?.journal && Symbol.dispose in opened.journal) stack.use(opened.journal as Disposable);
+  const resources = stack.move();
+  return {
+    bench,
+    problem: {
+      evaluator,
+      groups,
+      ...(list.mixed === undefined ? {} : { mixedCandidate: list.mixed }),
+      requantize: async (parameters) => {
+        const tuned = tunedOptions(options.quantization ?? {}, parameters);
+        const candidate = await addTo(session, bench, tuned);
+        return { candidate, label: bench.candidates[candidate]!.label };
+      },
+    },
+    options: options.tryFirst ? { ...loop, tryFirst: list.tryFirst } : loop,
+    hooks: {
+      onStep: (step) => options.onEvent?.({ kind: "step", step, group: groups[step.group ?? -1]?.name }),
+      ...(options.signal ? { signal: options.signal } : {}),
+      ...opened,
+    },
+    exportModel: (assignment) =>
+      encodeModel(exportGraph(buildQdq(bench.prepared, bench.candidates, assignment, options.qdq))),
+    async certify(assignment, effective) {
+      const { held } = bench.data;
+      if (!held) return undefined;
+      using certifying = bench.openEvaluator(session, held, false);
+      const memo = new Memo(certifying.evaluator, opened?.journal, `${opened?.keyPrefix ?? ""}|held`);
+      return await certify(memo, assignment, effective, options.signal);
+    },
+    [Symbol.dispose]: () => resources.dispose(),
+  };
+}
+
+/** DefaultQuantization is the loop that is content with whatever full quantization gives. */
+function loopOptions({ algorithm, accuracy = {} }: QuantizeOptions): Partial<AccuracyAwareOptions> {
+  if (algorithm !== "DefaultQuantization") return accuracy;
+  return { ...accuracy, maximalDrop: Number.MAX_VALUE, putBack: false, mend: false, convertToMixedPreset: false };
+}
+
+function candidatesFor(options: QuantizeOptions, resolved: AccuracyAwareOptions): CandidateList {
+  return listCandidates(options.quantization ?? {}, {
+    mend: resolved.mend && options.algorithm !== "DefaultQuantization",
+    mixed: resolved.convertToMixedPreset,
+    ...(options.tryFirst ? { tryFirst: options.tryFirst } : {}),
+  });
+}
+
+/** Calibrates one more candidate while the loop runs. */
+async function addTo(session: Session, bench: Workbench, options: Parameters<Workbench["addCandidate"]>[0]) {
+  const count = bench.candidates.length;
+  const number = await bench.addCandidate(options);
+  if (number >= count) bench.uploadCandidate(session, number);
+  return number;
+}

@@ -1,0 +1,236 @@
+/** A network and its samples, ready to be calibrated and evaluated on the GPU. */
+import type { Journal } from "../accuracy/memo.ts";
+import type { AccuracyAwareOptions } from "../accuracy/options.ts";
+import type { GroupInfo } from "../accuracy/problem.ts";
+import type { Evaluator } from "../base/precision.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { feedTypes } from "../evaluate/feed.ts";
+import { GpuEvaluator } from "../evaluate/gpu_evaluator.ts";
+import { GpuStatistics } from "../evaluate/gpu_statistics.ts";
+import { SampleStore } from "../evaluate/sample_store.ts";
+import { UserEvaluator } from "../evaluate/user_evaluator.ts";
+import type { Group } from "../graph/quantizer.ts";
+import { inferTypes, type TypedGraph } from "../ops/infer.ts";
+import { buildPlan } from "../plan/build.ts";
+import { calibrate, type CalibrationOptions, type Candidate } from "../quantize/default_quantization.ts";
+import { prepare, type Prepared } from "../quantize/prepare.ts";
+import { Session } from "../run/session.ts";
+import { candidateData, weightsOnly } from "./candidates.ts";
+import { type DecisionData, divideData } from "./decision_data.ts";
+import { firstIndices, MEMORY_BUDGET } from "./evaluate.ts";
+import { DiskJournal } from "./journal.ts";
+import { identityKey, journalIdentity } from "./journal_identity.ts";
+import type { Model } from "./model.ts";
+import { chooseBatch, feedOf, type Network, prepareNetwork, sampleTypes } from "./network.ts";
+import type { QuantizeOptions } from "./quantize_options.ts";
+import { contentOf } from "./requantize.ts";
+import type { Runtime } from "./runtime.ts";
+import { holdsOf } from "./sensitivity.ts";
+
+/** Calibration samples, unless stated. */
+const STATISTICS_SAMPLES = 300;
+
+/** Share of the memory budget for activations that full evaluations start from. */
+const STORED_SHARE = 0.25;
+
+/** What a run works with. Nothing of it lies on the GPU until a session is opened. */
+export class Workbench {
+  readonly data: DecisionData;
+  /** The network before quantizers were placed. */
+  readonly typed: TypedGraph;
+  readonly prepared: Prepared;
+  readonly groups: readonly (Group & { readonly macs: number })[];
+  readonly batchSize: number;
+  readonly calibrationSamples: number;
+  /** In the order of their numbers. */
+  readonly candidates: Candidate[] = [];
+  /** What the user should know. */
+  readonly notes: string[] = [];
+  readonly #runtime: Runtime;
+  readonly #options: QuantizeOptions;
+  readonly #network: Network;
+  readonly #calibration: Dataset;
+  readonly #statistics: GpuStatistics;
+  /** Content of calibration options → candidate. */
+  readonly #known = new Map<string, number>();
+
+  private constructor(runtime: Runtime, model: Model, options: QuantizeOptions, data: DecisionData) {
+    this.#runtime = runtime;
+    this.#options = options;
+    this.data = data;
+    const network = prepareNetwork(model, data.decisions);
+    for (const text of [...data.notes, ...network.notes]) this.note(text);
+    this.typed = inferTypes(network.graph, sampleTypes(network.graph, data.decisions, 1));
+    this.prepared = prepareQuantizers(this.typed, options);
+    this.#network = { ...network, graph: this.prepared.graph };
+    this.groups = describeGroups(this.prepared, this.typed);
+    this.batchSize = chooseBatch(this.#network, data.decisions, {
+      runtime,
+      batchSize: options.batchSize ?? (options.evaluate ? 1 : undefined),
+      memoryBudget: this.#memoryBudget,
+    });
+    this.#calibration = options.calibration ?? data.decisions;
+    const count = Math.min(options.statSubsetSize ?? STATISTICS_SAMPLES, this.#calibration.length);
+    this.calibrationSamples = count;
+    this.#statistics = new GpuStatistics({
+      gpu: runtime.gpu,
+      pipelines: runtime.pipelines,
+      feed: feedOf(this.#network, this.#calibration),
+      dataset: this.#calibration,
+      indices: firstIndices(this.#calibration, count),
+      batch: this.batchSize,
+      memoryBudget: this.#memoryBudget,
+      onProgress: (done, total) => options.onEvent?.({ kind: "progress", done, total }),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+  }
+
+  /** Divides the samples and prepares the network; throws what does not fit, or is not supported. */
+  static async open(runtime: Runtime, model: Model, options: QuantizeOptions): Promise<Workbench> {
+    return new Workbench(runtime, model, options, await divideData(runtime, model, options));
+  }
+
+  /** Remembers a note and tells it. */
+  note(text: string): void {
+    this.notes.push(text);
+    this.#options.onEvent?.({ kind: "note", text });
+  }
+
+  /** Calibrates one more candidate, unless one of the same content is there; gives its number. */
+  async addCandidate(options: CalibrationOptions): Promise<number> {
+    const content = contentOf(options);
+    const known = this.#known.get(content);
+    if (known !== undefined) return known;
+    const number = this.candidates.push(await calibrate(this.prepared, this.#statistics, options)) - 1;
+    this.#known.set(content, number);
+    return number;
+  }
+
+  /** Adds the candidate that keeps the first one's weights in int8 and computes in float. */
+  addWeightsOnly(): number {
+    return this.candidates.push(weightsOnly(this.prepared, this.candidates[0]!)) - 1;
+  }
+
+  /** Groups as the loop takes them, with the candidates there are now. */
+  groupInfos(activationsCandidate: number | undefined): GroupInfo[] {
+    const labels = this.candidates.map(({ label }) => label);
+    const holds = this.#options.holds ? holdsOf(this.groups, this.#options.holds) : [];
+    const { quantizers } = this.prepared.layout;
+    return this.groups.map(({ name, macs, quantizers: ids }, index) => {
+      const hold = holds[index];
+      const common = { name, macs, ...(hold ? { hold } : {}) };
+      if (activationsCandidate === undefined) return { ...common, candidates: labels };
+      // Without weights nothing would be left of the candidate, which is the last.
+      return ids.some((id) => quantizers[id]?.kind === "weight")
+        ? { ...common, candidates: labels, activationsCandidate }
+        : { ...common, candidates: labels.slice(0, activationsCandidate) };
+    });
+  }
+
+  /** Uploads network and candidates. */
+  async openSession(): Promise<Session> {
+    const { gpu, pipelines } = this.#runtime;
+    const { layout, graph } = this.prepared;
+    const { decisions } = this.data;
+    const typed = this.#options.evaluate
+      ? inferTypes(graph, sampleTypes(graph, decisions, this.batchSize))
+      : inferTypes(this.#feed.graph, feedTypes(this.#feed, this.batchSize));
+    const session = await Session.create(gpu, pipelines, buildPlan(typed, layout.quantizers), layout);
+    for (const number of this.candidates.keys()) this.uploadCandidate(session, number);
+    return session;
+  }
+
+  /** Gives a session the data of a candidate. */
+  uploadCandidate(session: Session, number: number): void {
+    session.setCandidate(number, candidateData(this.prepared, this.candidates[number]!));
+  }
+
+  /** The evaluator over some of the samples. With `keepsActivations` successive evaluations of all samples share work. */
+  openEvaluator(
+    session: Session,
+    dataset: Dataset,
+    keepsActivations: boolean,
+  ): { readonly evaluator: Evaluator } & Disposable {
+    const { evaluate, metrics, onEvent } = this.#options;
+    if (evaluate) return { evaluator: new UserEvaluator(session, evaluate), [Symbol.dispose]: () => {} };
+    using stack = new DisposableStack();
+    const store = stack.use(new SampleStore(this.#runtime.gpu, dataset, this.#feed.inputs, this.#memoryBudget));
+    const evaluator = stack.use(
+      new GpuEvaluator({
+        gpu: this.#runtime.gpu,
+        session,
+        store,
+        dataset,
+        metrics,
+        layout: this.prepared.layout,
+        batch: this.batchSize,
+        activationBudget: keepsActivations ? STORED_SHARE * this.#memoryBudget : 0,
+        onProgress: (done, total) => onEvent?.({ kind: "progress", done, total }),
+      }),
+    );
+    const resources = stack.move();
+    return { evaluator, [Symbol.dispose]: () => resources.dispose() };
+  }
+
+  /** The journal that the caller asked for, and what its keys begin with. */
+  async openJournal(
+    session: Session,
+    accuracy: AccuracyAwareOptions,
+  ): Promise<{ readonly journal: Journal; readonly keyPrefix: string } | undefined> {
+    const { journal, metrics, limit, annotationConfThreshold, qdq: _qdq } = this.#options;
+    if (!journal) return undefined;
+    const identity = await journalIdentity({
+      plan: session.plan,
+      candidates: this.candidates,
+      dataset: this.data.decisions,
+      calibration: this.#calibration,
+      metrics,
+      accuracy,
+      adapter: this.#runtime.adapter,
+      settings: {
+        limit,
+        annotationConfThreshold,
+        annotationFree: accuracy.annotationFree,
+        samples: this.calibrationSamples,
+      },
+    });
+    const keyPrefix = identityKey(identity);
+    if (!("path" in journal)) return { journal, keyPrefix };
+    const opened = await DiskJournal.open(journal, identity);
+    for (const text of opened.notes) this.note(text);
+    return { journal: opened, keyPrefix };
+  }
+
+  get #feed() {
+    return feedOf(this.#network, this.data.decisions);
+  }
+
+  get #memoryBudget(): number {
+    return this.#options.memoryBudget ?? MEMORY_BUDGET;
+  }
+}
+
+function prepareQuantizers(typed: TypedGraph, options: QuantizeOptions): Prepared {
+  const { targetDevice, modelType, ignored, quantization } = options;
+  const weightGranularity = quantization?.weights?.granularity;
+  return prepare(typed, {
+    ...(targetDevice ? { targetDevice } : {}),
+    ...(modelType ? { modelType } : {}),
+    ...(ignored ? { ignored } : {}),
+    ...(weightGranularity ? { weightGranularity } : {}),
+  });
+}
+
+/** Groups with their share of the network's multiply-accumulates. */
+function describeGroups({ layout }: Prepared, { nodes, types }: TypedGraph): (Group & { macs: number })[] {
+  const macs = new Map(nodes.map(({ node, operator, attributes }) => {
+    const typesOf = (names: readonly string[]) => names.map((name) => name === "" ? undefined : types.get(name));
+    const outputs = node.outputs.map((name) => types.get(name)!);
+    return [node.name, operator.macs?.(typesOf(node.inputs), outputs, attributes) ?? 0];
+  }));
+  const total = Math.max(1, [...macs.values()].reduce((sum, count) => sum + count, 0));
+  return layout.groups.map((group) => ({
+    ...group,
+    macs: group.nodes.reduce((sum, node) => sum + (macs.get(node) ?? 0), 0) / total,
+  }));
+}
