@@ -52,9 +52,7 @@ function table<T>(rows: readonly T[], columns: readonly Column<T>[], attributes:
       </thead>
       <tbody>
     ${rows.map((row) =>
-      html`<tr>${
-        columns.map((column) => html`<td${kind(column)}${order(column, row)}>${column.cell(row)}</td>`)
-      }</tr>\n`
+      html`<tr>${columns.map((column) => html`<td${kind(column)}${order(column, row)}>${column.cell(row)}</td>`)}</tr>`
     )}</tbody>
     </table>
   `;
@@ -179,7 +177,7 @@ export function settingsTable(report: Report): Html {
         <tr>
           <th scope="row">${name}</th>
           <td>${value}</td>
-        </tr>\\n
+        </tr>
       `
     )}</tbody>
       </table>

@@ -82,6 +82,7 @@ Deno.test({
     assert.deepEqual(console, []);
     assert.match(dom, /<p class="tools">/, "the script showed the search");
     assert.equal(count(dom, /<th[^>]*><button/g), 8, "a button in every head of the table of layers");
+    assert.ok(!dom.includes("\\n"), "no escape left over");
     assert.equal(count(dom, /<svg/g), 4);
     assert.match(dom, /<title>float for .*, kept: /, "marks have titles");
   },
