@@ -2,7 +2,9 @@
 import { UsageError } from "../base/errors.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { feedTypes } from "../evaluate/feed.ts";
+import { FloatOutputs } from "../evaluate/float_outputs.ts";
 import { GpuEvaluator } from "../evaluate/gpu_evaluator.ts";
+import { limitDataset } from "../evaluate/limited_dataset.ts";
 import type { Metric } from "../evaluate/metric.ts";
 import { SampleStore } from "../evaluate/sample_store.ts";
 import { inferTypes } from "../ops/infer.ts";
@@ -18,6 +20,8 @@ export const MEMORY_BUDGET = 2 * 1024 ** 3;
 /** How to evaluate. */
 export interface EvaluateOptions {
   readonly metrics: readonly Metric[];
+  /** The float network, for metrics that compare with it. */
+  readonly reference?: Model | undefined;
   /** Samples to use, from the first on; all unless stated. */
   readonly limit?: number | undefined;
   /** Samples per batch; chosen from the memory budget unless stated. */
@@ -47,33 +51,81 @@ export async function evaluateModel(
   dataset: Dataset,
   options: EvaluateOptions,
 ): Promise<EvaluateResult> {
-  const memoryBudget = options.memoryBudget ?? MEMORY_BUDGET;
-  const network = prepareNetwork(model, dataset);
-  const batchSize = chooseBatch(network, dataset, { runtime, batchSize: options.batchSize, memoryBudget });
-  const feed = feedOf(network, dataset);
-  const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batchSize)));
-  using session = await Session.create(runtime.gpu, runtime.pipelines, plan);
-  using store = new SampleStore(runtime.gpu, dataset, feed.inputs, memoryBudget);
-  using evaluator = new GpuEvaluator({
-    gpu: runtime.gpu,
-    session,
-    store,
-    dataset,
-    metrics: options.metrics,
-    layout: undefined,
-    batch: batchSize,
-    ...(options.onProgress ? { onProgress: options.onProgress } : {}),
-  });
-  const indices = firstIndices(dataset, options.limit);
+  const { limit, signal } = options;
+  const indices = firstIndices(dataset, limit);
+  const float = await referenceOutputs(runtime, dataset, options);
+  using bench = await openEvaluator(runtime, model, limitDataset(dataset, limit), { ...options, float });
   const start = performance.now();
-  const { values } = await evaluator.evaluate([], indices, options.signal);
+  const { values } = await bench.evaluator.evaluate([], indices, signal);
   return {
     values,
     samples: indices.length,
-    batchSize,
-    notes: network.notes,
+    batchSize: bench.batchSize,
+    notes: bench.notes,
     seconds: (performance.now() - start) / 1000,
   };
+}
+
+/** What the float network gives for every sample, where a metric compares with it. Kept on the host, whatever it takes. */
+async function referenceOutputs(
+  runtime: Runtime,
+  dataset: Dataset,
+  options: EvaluateOptions,
+): Promise<FloatOutputs | undefined> {
+  const { metrics, reference, limit, signal } = options;
+  const comparing = metrics.find((metric) => metric.comparesToFloat);
+  if (!comparing) return undefined;
+  if (!reference) {
+    throw new UsageError(
+      `Cannot compute ${comparing.name}: it compares with the float network, expected one as reference`,
+    );
+  }
+  using bench = await openEvaluator(runtime, reference, limitDataset(dataset, limit), options);
+  const outputs = new FloatOutputs(Infinity);
+  const indices = firstIndices(dataset, limit);
+  await bench.evaluator.collect(indices, (position, collected) => outputs.offer(indices[position]!, collected), signal);
+  return outputs;
+}
+
+interface Bench extends Disposable {
+  readonly evaluator: GpuEvaluator;
+  readonly batchSize: number;
+  readonly notes: readonly string[];
+}
+
+/** An evaluator of a model in the precision that its file has. */
+async function openEvaluator(
+  runtime: Runtime,
+  model: Model,
+  dataset: Dataset,
+  options: EvaluateOptions & { readonly float?: FloatOutputs | undefined },
+): Promise<Bench> {
+  const { onProgress, float } = options;
+  const { gpu, pipelines } = runtime;
+  const memoryBudget = options.memoryBudget ?? MEMORY_BUDGET;
+  const network = prepareNetwork(model, dataset);
+  const batchSize = chooseBatch(network, dataset, { runtime, batchSize: options.batchSize, memoryBudget });
+  const { metrics } = options;
+  const feed = feedOf(network, dataset, metrics);
+  const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batchSize)));
+  using stack = new DisposableStack();
+  const session = stack.use(await Session.create(gpu, pipelines, plan));
+  const store = stack.use(new SampleStore(gpu, dataset, feed.inputs, memoryBudget));
+  const evaluator = stack.use(
+    new GpuEvaluator({
+      gpu,
+      session,
+      store,
+      dataset,
+      metrics,
+      layout: undefined,
+      batch: batchSize,
+      ...(float ? { reference: float } : {}),
+      ...(onProgress ? { onProgress } : {}),
+    }),
+  );
+  const resources = stack.move();
+  return { evaluator, batchSize, notes: network.notes, [Symbol.dispose]: () => resources.dispose() };
 }
 
 /** Indices of the first `limit` samples; throws UsageError for a limit that makes no sense. */

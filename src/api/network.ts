@@ -3,6 +3,8 @@ import { ModelError } from "../base/errors.ts";
 import { elementCount, formatShape, type TensorType } from "../base/tensor.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { attachDataset, type Feed, feedTypes } from "../evaluate/feed.ts";
+import type { Metric } from "../evaluate/metric.ts";
+import { withReductions } from "../evaluate/output_views.ts";
 import type { Graph } from "../graph/graph.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { inlineControlFlow } from "../passes/inline_control_flow.ts";
@@ -77,9 +79,15 @@ export function chooseBatch(
   return batch;
 }
 
-/** The dataset in front of the network. */
-export function feedOf(network: Network, dataset: Dataset): Feed {
-  return attachDataset(network.graph, dataset);
+/** The dataset in front of the network, and behind it the reductions that `metrics` ask for. */
+export function feedOf(network: Network, dataset: Dataset, metrics: readonly Metric[] = []): Feed {
+  const feed = attachDataset(network.graph, dataset);
+  if (!metrics.some((metric) => metric.reduction)) return feed;
+  const { types } = inferTypes(feed.graph, feedTypes(feed, 1));
+  return {
+    ...feed,
+    graph: withReductions(feed.graph, feed.graph.outputs.map(({ name }) => types.get(name)!), metrics),
+  };
 }
 
 /** Throws where a weight is not a number: whatever follows from it would be meaningless. */

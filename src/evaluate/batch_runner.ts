@@ -31,12 +31,14 @@ export class BatchRunner {
   readonly #batchBytes: number;
   #results: GPUBuffer | undefined;
 
-  constructor(gpu: Gpu, session: Session, store: SampleStore, batch: number) {
+  /** Collects the outputs named in `outputs`, in that order; all of the plan unless stated. */
+  constructor(gpu: Gpu, session: Session, store: SampleStore, batch: number, outputs?: readonly string[]) {
     this.#gpu = gpu;
     this.#session = session;
     this.#store = store;
     this.#rowsPerBatch = batch;
-    this.#outputs = session.plan.outputs.map((output) => {
+    const wanted = outputs?.flatMap((name) => session.plan.outputs.filter((output) => output.name === name));
+    this.#outputs = (wanted ?? session.plan.outputs).map((output) => {
       if (output.type.shape[0] !== batch) {
         throw new ModelError(
           `Cannot evaluate network: output "${output.name}" has shape ${

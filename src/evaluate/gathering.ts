@@ -1,35 +1,56 @@
 /** Collecting metrics sample by sample, with the labels that they need. */
 import type { Evaluation } from "../base/precision.ts";
 import type { HostTensor } from "../base/tensor.ts";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset, Placement } from "../data/dataset.ts";
 import type { Label, Metric, MetricRun } from "./metric.ts";
+import type { OutputViews } from "./output_views.ts";
+
+/** What a metric is told of a sample beside outputs. */
+interface Truth {
+  readonly label: Label | undefined;
+  readonly placement?: Placement;
+}
 
 /** Collects the metrics of one evaluation over `indices` of a dataset. */
 export class Gathering {
   readonly #runs: readonly { readonly name: string; readonly run: MetricRun; readonly perSample: Float64Array }[];
+  readonly #views: OutputViews;
   readonly #indices: readonly number[];
-  readonly #labels: readonly (Label | undefined)[];
+  readonly #truths: readonly Truth[];
 
   private constructor(
     runs: readonly { name: string; run: MetricRun }[],
+    views: OutputViews,
     indices: readonly number[],
-    labels: readonly (Label | undefined)[],
+    truths: readonly Truth[],
   ) {
     this.#runs = runs.map((run) => ({ ...run, perSample: new Float64Array(indices.length) }));
+    this.#views = views;
     this.#indices = indices;
-    this.#labels = labels;
+    this.#truths = truths;
   }
 
   /** Reads the labels; throws where they are of no use to a metric. */
-  static async start(dataset: Dataset, metrics: readonly Metric[], indices: readonly number[]): Promise<Gathering> {
-    const labels = await labelsOf(dataset, indices);
-    return new Gathering(metrics.map((metric) => ({ name: metric.name, run: metric.start(dataset) })), indices, labels);
+  static async start(
+    dataset: Dataset,
+    metrics: readonly Metric[],
+    views: OutputViews,
+    indices: readonly number[],
+  ): Promise<Gathering> {
+    const runs = metrics.map((metric) => ({ name: metric.name, run: metric.start(dataset) }));
+    return new Gathering(runs, views, indices, await truthsOf(dataset, indices));
   }
 
-  /** Takes the outputs of the sample at `position` of the indices. */
-  take(position: number, outputs: readonly HostTensor[]): void {
-    const sample = { outputs, label: this.#labels[position], index: this.#indices[position]! };
-    for (const { run, perSample } of this.#runs) perSample[position] = run.add(sample);
+  /** Takes what was collected of the sample at `position` of the indices, and the same of the float network where it is known. */
+  take(position: number, collected: readonly HostTensor[], float?: readonly HostTensor[]): void {
+    const sample = { ...this.#truths[position]!, index: this.#indices[position]! };
+    this.#runs.forEach(({ run, perSample }, place) => {
+      perSample[position] = run.add({
+        ...sample,
+        outputs: this.#views.viewOf(place, collected),
+        ...(float ? { reference: this.#views.viewOf(place, float) } : {}),
+      });
+    });
   }
 
   /** The evaluation, once all samples were taken. */
@@ -39,6 +60,17 @@ export class Gathering {
       perSample: Object.fromEntries(this.#runs.map(({ name, perSample }) => [name, perSample])),
     };
   }
+}
+
+/** Placements matter to boxes alone. */
+async function truthsOf(dataset: Dataset, indices: readonly number[]): Promise<Truth[]> {
+  const labels = await labelsOf(dataset, indices);
+  if (dataset.labels?.kind !== "annotations" || !dataset.placement) return labels.map((label) => ({ label }));
+  const placements = await Promise.all(indices.map((index) => dataset.placement?.(index)));
+  return labels.map((label, place) => {
+    const placement = placements[place];
+    return placement ? { label, placement } : { label };
+  });
 }
 
 async function labelsOf(dataset: Dataset, indices: readonly number[]): Promise<(Label | undefined)[]> {

@@ -10,6 +10,7 @@ import { outputDistance } from "./distances.ts";
 import { FloatOutputs } from "./float_outputs.ts";
 import { Gathering } from "./gathering.ts";
 import type { Metric } from "./metric.ts";
+import { networkOutputs, type OutputViews, outputViews } from "./output_views.ts";
 import { ShadowBuffers, SharedPrefix, suffixShares } from "./prefix_sharing.ts";
 import type { SampleStore } from "./sample_store.ts";
 import { chooseCuts, entrySteps, StoredCuts } from "./stored_cuts.ts";
@@ -23,6 +24,11 @@ export interface GpuEvaluatorParts {
   readonly metrics: readonly Metric[];
   readonly layout: QuantizerLayout | undefined;
   readonly batch: number;
+  /**
+   * What metrics that compare with the float network compare with: outputs as `outputViews` collects them, of every sample. The
+   * session's own float state unless stated.
+   */
+  readonly reference?: FloatOutputs;
   /** Bytes of GPU memory for activations that later evaluations may start from; none where absent. */
   readonly activationBudget?: number;
   /** Hears of samples done within the evaluation under way. */
@@ -37,13 +43,18 @@ export class GpuEvaluator implements Evaluator {
   readonly sampleCount: number;
   readonly metrics: readonly Metric[];
   readonly #parts: GpuEvaluatorParts;
+  readonly #views: OutputViews;
+  readonly #comparesToFloat: boolean;
   readonly #runner: BatchRunner;
+  /** For distances, which take all outputs as they are. */
+  #outputRunner: BatchRunner | undefined;
   readonly #allFloat: Assignment;
   /** Share of a forward pass that lies at and after each step. */
   readonly #shareFrom: readonly number[];
   readonly #shadows: ShadowBuffers;
   readonly #cuts: StoredCuts;
   readonly #floatOutputs = new FloatOutputs(FLOAT_OUTPUT_BYTES);
+  readonly #reference: FloatOutputs;
   #networkEquivalents = 0;
 
   constructor(parts: GpuEvaluatorParts) {
@@ -51,7 +62,10 @@ export class GpuEvaluator implements Evaluator {
     this.#parts = parts;
     this.sampleCount = dataset.length;
     this.metrics = parts.metrics;
-    this.#runner = new BatchRunner(gpu, session, store, batch);
+    this.#views = outputViews(session.plan.outputs, parts.metrics);
+    this.#comparesToFloat = parts.metrics.some((metric) => metric.comparesToFloat);
+    this.#reference = parts.reference ?? new FloatOutputs(FLOAT_OUTPUT_BYTES);
+    this.#runner = new BatchRunner(gpu, session, store, batch, this.#views.collected);
     this.#allFloat = (parts.layout?.groups ?? []).map(() => FLOAT);
     this.#shareFrom = suffixShares(session.plan.steps.map((step) => step.cost));
     this.#shadows = new ShadowBuffers(gpu, session);
@@ -75,8 +89,13 @@ export class GpuEvaluator implements Evaluator {
     signal?: AbortSignal,
   ): Promise<Evaluation> {
     const samples = indices ?? Array.from({ length: this.sampleCount }, (_, index) => index);
-    const { dataset, metrics, session, onProgress } = this.#parts;
-    const gathering = await Gathering.start(dataset, metrics, samples);
+    const { dataset, metrics, session, onProgress, reference } = this.#parts;
+    // The float network's own outputs are what it is compared with.
+    const isReference = !reference && assignment.every((state) => state === FLOAT);
+    if (this.#comparesToFloat && !isReference && !this.#reference.hasAll(samples)) {
+      return (await this.evaluateEach(assignment, [assignment], samples, signal))[0]!;
+    }
+    const gathering = await Gathering.start(dataset, metrics, this.#views, samples);
     // Stored activations lie in the batches of the whole set in order.
     const use = indices ? undefined : this.#cuts.use(assignment);
     await this.#runner.run(samples, {
@@ -85,13 +104,31 @@ export class GpuEvaluator implements Evaluator {
         else session.encode(encoder, assignment);
         collect(0);
       },
-      take: (_lane, position, outputs) => gathering.take(position, outputs),
+      take: (_lane, position, outputs) => {
+        const index = samples[position]!;
+        if (this.#comparesToFloat && isReference) this.#reference.offer(index, outputs);
+        gathering.take(position, outputs, isReference ? outputs : this.#reference.get(index));
+      },
       onProgress: (done) => onProgress?.(done, samples.length),
       ...(signal ? { signal } : {}),
     });
     use?.commit();
     this.#networkEquivalents += samples.length * this.#shareFrom[use?.from ?? 0]!;
     return gathering.finish();
+  }
+
+  /** Hands over what metrics look at of every sample, in the form that `reference` takes, without computing any. */
+  async collect(
+    indices: readonly number[],
+    take: (position: number, collected: readonly HostTensor[]) => void,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.#runLanes(this.#allFloat, [this.#allFloat], {
+      runner: this.#runner,
+      indices,
+      signal,
+      take: (_lane, position, collected) => take(position, collected),
+    });
   }
 
   async evaluateEach(
@@ -103,11 +140,19 @@ export class GpuEvaluator implements Evaluator {
     const { dataset, metrics } = this.#parts;
     const gatherings: Gathering[] = [];
     for (let lane = 0; lane < assignments.length; lane++) {
-      gatherings.push(await Gathering.start(dataset, metrics, indices));
+      gatherings.push(await Gathering.start(dataset, metrics, this.#views, indices));
     }
-    const take = (lane: number, position: number, outputs: readonly HostTensor[]) =>
-      gatherings[lane]!.take(position, outputs);
-    await this.#runLanes(base, assignments, { indices, take, signal });
+    const run = { runner: this.#runner, indices, signal };
+    if (this.#comparesToFloat) {
+      await this.#runBesideFloat(base, assignments, this.#reference, {
+        ...run,
+        take: (lane, position, outputs, float) => gatherings[lane]!.take(position, outputs, float),
+      });
+    } else {
+      const take = (lane: number, position: number, outputs: readonly HostTensor[]) =>
+        gatherings[lane]!.take(position, outputs);
+      await this.#runLanes(base, assignments, { ...run, take });
+    }
     return gatherings.map((gathering) => gathering.finish());
   }
 
@@ -119,45 +164,73 @@ export class GpuEvaluator implements Evaluator {
     signal?: AbortSignal,
   ): Promise<Float64Array[]> {
     const results = assignments.map(() => new Float64Array(indices.length));
-    const isKnown = this.#floatOutputs.hasAll(indices);
-    // The float network comes first among the lanes, so that its outputs of a batch are there before those of the others.
-    const lanes = isKnown ? assignments : [this.#allFloat, ...assignments];
-    const shift = isKnown ? 0 : 1;
-    const present = new Map<number, readonly HostTensor[]>();
-    const take = (lane: number, position: number, outputs: readonly HostTensor[]) => {
-      const index = indices[position]!;
-      if (lane < shift) {
-        this.#floatOutputs.offer(index, outputs);
-        present.set(position, outputs);
-        return;
-      }
-      const reference = isKnown ? this.#floatOutputs.get(index) : present.get(position);
-      results[lane - shift]![position] = outputDistance(distance, reference ?? [], outputs);
-      if (lane === lanes.length - 1) present.delete(position);
-    };
-    await this.#runLanes(base, lanes, { indices, take, signal });
+    const { gpu, session, store, batch } = this.#parts;
+    this.#outputRunner ??= new BatchRunner(gpu, session, store, batch, networkOutputs(session.plan.outputs));
+    await this.#runBesideFloat(base, assignments, this.#floatOutputs, {
+      runner: this.#outputRunner,
+      indices,
+      signal,
+      take: (lane, position, outputs, float) => {
+        results[lane]![position] = outputDistance(distance, float, outputs);
+      },
+    });
     return results;
   }
 
   [Symbol.dispose](): void {
     this.#runner[Symbol.dispose]();
+    this.#outputRunner?.[Symbol.dispose]();
     this.#shadows[Symbol.dispose]();
     this.#cuts[Symbol.dispose]();
+  }
+
+  /** Runs assignments with the outputs of the float network at hand: those that are kept, else computed in a lane of their own. */
+  async #runBesideFloat(
+    base: Assignment,
+    assignments: readonly Assignment[],
+    kept: FloatOutputs,
+    { take, ...run }: LaneRun & {
+      readonly take: (
+        lane: number,
+        position: number,
+        outputs: readonly HostTensor[],
+        float: readonly HostTensor[],
+      ) => void;
+    },
+  ): Promise<void> {
+    const { indices } = run;
+    const isKnown = kept.hasAll(indices);
+    // The float network comes first among the lanes, so that its outputs of a batch are there before those of the others.
+    const lanes = isKnown ? assignments : [this.#allFloat, ...assignments];
+    const shift = isKnown ? 0 : 1;
+    const present = new Map<number, readonly HostTensor[]>();
+    await this.#runLanes(base, lanes, {
+      ...run,
+      take(lane, position, outputs) {
+        const index = indices[position]!;
+        if (lane < shift) {
+          kept.offer(index, outputs);
+          present.set(position, outputs);
+          return;
+        }
+        const float = isKnown ? kept.get(index) : present.get(position);
+        take(lane - shift, position, outputs, float ?? []);
+        if (lane === lanes.length - 1) present.delete(position);
+      },
+    });
   }
 
   async #runLanes(
     base: Assignment,
     assignments: readonly Assignment[],
-    options: {
-      readonly indices: readonly number[];
+    options: LaneRun & {
       readonly take: (lane: number, position: number, outputs: readonly HostTensor[]) => void;
-      readonly signal: AbortSignal | undefined;
     },
   ): Promise<void> {
-    const { indices, take, signal } = options;
+    const { runner, indices, take, signal } = options;
     if (assignments.length === 0) return;
     const shared = new SharedPrefix(this.#parts.session, this.#shadows, base, assignments);
-    await this.#runner.run(indices, {
+    await runner.run(indices, {
       lanes: assignments.length,
       encode: (encoder, collect) => shared.encode(encoder, collect),
       take,
@@ -166,4 +239,11 @@ export class GpuEvaluator implements Evaluator {
     });
     this.#networkEquivalents += indices.length * shared.cost(this.#shareFrom);
   }
+}
+
+/** A run of several assignments over the same samples. */
+interface LaneRun {
+  readonly runner: BatchRunner;
+  readonly indices: readonly number[];
+  readonly signal: AbortSignal | undefined;
 }

@@ -11,6 +11,7 @@ export function limitDataset(dataset: Dataset, limit: number | undefined): Datas
     labels: dataset.labels,
     classes: dataset.classes,
     sampleName: (index) => dataset.sampleName(index),
+    ...(dataset.placement ? { placement: (index: number) => dataset.placement!(index) } : {}),
     sha256: () => dataset.sha256(),
     read: (indices, signal) => dataset.read(indices, signal),
     close: () => dataset.close(),
