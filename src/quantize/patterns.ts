@@ -5,7 +5,9 @@
  * A pattern is tried at every node and returns the nodes to skip: no quantizer on their inputs, none slides over them.
  */
 import type { Node } from "../graph/graph.ts";
+import { findAttention, findMask } from "./attention_patterns.ts";
 import type { GraphView } from "./graph_view.ts";
+import { operandBesideConstant } from "./operands.ts";
 
 /** One family of subgraphs. */
 export interface Pattern {
@@ -38,8 +40,6 @@ const ACTIVATIONS = new Set([
 const GATE_CORES = new Set(["Sigmoid", "HardSigmoid", "Clip", "Relu", "Softplus", "Tanh", "Erf"]);
 const GATE_STEPS = new Set([...GATE_CORES, "Add", "Sub", "Mul", "Div", "Min", "Max"]);
 
-const MOVEMENT = new Set(["Reshape", "Transpose", "Gather", "Squeeze", "Unsqueeze", "Flatten", "Slice"]);
-
 /** All patterns, in no particular order: what they skip adds up. */
 export const PATTERNS: readonly Pattern[] = [
   { name: "weights and bias", find: findBias },
@@ -52,6 +52,8 @@ export const PATTERNS: readonly Pattern[] = [
   { name: "layer normalization", find: findLayerNormalization },
   { name: "softmax in parts", find: findSoftmaxParts },
   { name: "attention behind softmax", find: findAttention },
+  { name: "attention mask", find: findMask },
+  { name: "vector of length one", find: findUnitVector },
   { name: "shift, scale and shift to a result", find: findResultScale },
   { name: "clip and scale", find: findClipScale },
   { name: "one-dimensional normalization", find: findFlatNormalization },
@@ -261,17 +263,23 @@ function findSoftmaxParts(view: GraphView, quotient: Node): Node[] {
   return [];
 }
 
-/** Softmax → Reshape|Transpose|Gather … → MatMul of two activations. */
-function findAttention(view: GraphView, softmax: Node): Node[] {
-  if (softmax.type !== "Softmax") return [];
-  let next = view.onlyConsumer(softmax.outputs[0]!);
-  const moves: Node[] = [];
-  while (next && MOVEMENT.has(next.type)) {
-    moves.push(next);
-    next = view.onlyConsumer(next.outputs[0]!);
+/** x / √(sum of x²) [with a floor or ε below the root or behind it]: what POT knows as NormalizeL2. */
+function findUnitVector(view: GraphView, division: Node): Node[] {
+  if (division.type !== "Div") return [];
+  const [data, length] = division.inputs as [string, string];
+  const behind: Node[] = [];
+  let root = view.producer(length);
+  while (root && (root.type === "Clip" || root.type === "Add" || root.type === "Max" || root.type === "Expand")) {
+    behind.push(root);
+    root = view.producer(root.inputs[0]!);
   }
-  const isAttention = moves.length > 0 && next?.type === "MatMul" && view.weightInput(next) === undefined;
-  return isAttention ? [...moves, next!] : [];
+  if (root?.type === "ReduceL2" && root.inputs[0] === data) return [root, ...behind, division];
+  const below = root && climb(view, root, new Set(["Sqrt", "Add", "Max", "Clip", "Pow"]));
+  const sum = below && view.producer(below.from);
+  if (sum?.type !== "ReduceSum") return [];
+  const square = view.producer(sum.inputs[0]!);
+  const isSquare = square?.type === "Pow" || (square?.type === "Mul" && square.inputs[1] === square.inputs[0]);
+  return isSquare && square.inputs[0] === data ? [square, sum, ...below!.nodes, ...behind, division] : [];
 }
 
 /** Add → Mul by a constant → Add of a constant → graph output. */
@@ -310,12 +318,4 @@ function isEltwise(node: Node): boolean {
 
 function isWeighted(view: GraphView, node: Node): boolean {
   return WEIGHTED.has(node.type) && view.weightInput(node) !== undefined;
-}
-
-/** The activation among two operands of which the other is constant. */
-function operandBesideConstant(view: GraphView, node: Node): string | undefined {
-  const [a, b] = node.inputs;
-  if (a === undefined || b === undefined || node.inputs.length !== 2) return undefined;
-  if (view.isConstant(b) && !view.isConstant(a)) return a;
-  return view.isConstant(a) && !view.isConstant(b) ? b : undefined;
 }
