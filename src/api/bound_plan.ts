@@ -1,5 +1,6 @@
 /** Planning a network for given inputs: by their shapes alone where that is enough, else by the contents of those that decide shapes. */
 import { UnsupportedError } from "../base/errors.ts";
+import { type KernelTarget, PORTABLE_TARGET } from "../base/kernel_target.ts";
 import { elementCount, type HostTensor, isFloat } from "../base/tensor.ts";
 import { withInitializers } from "../graph/edit.ts";
 import type { Graph } from "../graph/graph.ts";
@@ -37,9 +38,9 @@ export type Optimize = (
 export function planFor(
   graph: Graph,
   inputs: ReadonlyMap<string, HostTensor>,
-  options: { readonly fixed?: ReadonlySet<string>; readonly optimize?: Optimize } = {},
+  options: { readonly target?: KernelTarget; readonly fixed?: ReadonlySet<string>; readonly optimize?: Optimize } = {},
 ): BoundPlan {
-  const { fixed = new Set(), optimize = (same) => same } = options;
+  const { target = PORTABLE_TARGET, fixed = new Set(), optimize = (same) => same } = options;
   let refusal: UnsupportedError | undefined;
   for (const { isBound, hasTail } of ATTEMPTS) {
     const constants = new Map(
@@ -49,7 +50,7 @@ export function planFor(
       const { device, tail } = bind(graph, inputs, { constants, optimize });
       if (tail && !hasTail) continue;
       const types = new Map(device.inputs.map(({ name }) => [name, typeOf(inputs.get(name)!)]));
-      return { plan: buildPlan(inferTypes(device, types)), bound: new Set(constants.keys()), tail };
+      return { plan: buildPlan(inferTypes(device, types), [], { target }), bound: new Set(constants.keys()), tail };
     } catch (error) {
       if (!(error instanceof UnsupportedError)) throw error;
       refusal ??= error;

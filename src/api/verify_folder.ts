@@ -37,7 +37,10 @@ export async function checkFolder(
     const inputs = inputsByName(graph, await readTensors(join(folder, set), "input"));
     const expected = await readTensors(join(folder, set), "output");
     const isWide = [...inputs.values(), ...expected].some(hasWideDoubles);
-    const bound = planFor(graph, inputs, { fixed: isWide ? doublesAmong(inputs) : new Set() });
+    const bound = planFor(graph, inputs, {
+      target: runtime.gpu.kernelTarget,
+      fixed: isWide ? doublesAmong(inputs) : new Set(),
+    });
     if (bound.plan.steps.length > 0) check.isHostOnly = false;
     using session = await Session.create(runtime.gpu, runtime.pipelines, bound.plan);
     const outputs = await runBound(runtime, session, bound, inputs);

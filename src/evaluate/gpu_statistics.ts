@@ -121,7 +121,8 @@ export class GpuStatistics {
       nodes: [...feed.graph.nodes, ...nodes],
     };
     const types: Map<string, TensorType> = feedTypes(feed, batch);
-    using session = await Session.create(gpu, pipelines, buildPlan(inferTypes(graph, types)));
+    const plan = buildPlan(inferTypes(graph, types), [], { target: gpu.kernelTarget });
+    using session = await Session.create(gpu, pipelines, plan);
     using store = new SampleStore(gpu, dataset, feed.inputs, memoryBudget);
     using runner = new BatchRunner(gpu, session, store, batch);
     await runner.run(indices, {

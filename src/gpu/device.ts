@@ -1,6 +1,8 @@
 /** The adapter and the one device of the process. */
 import { DeviceError } from "../base/errors.ts";
+import { type KernelTarget, PORTABLE_TARGET } from "../base/kernel_target.ts";
 import { defaultKnob, KNOBS } from "../base/knobs.ts";
+import { probeLanes, SUBGROUPS } from "./subgroups.ts";
 
 /** What a report says about the adapter that computed it. */
 export interface AdapterDescription {
@@ -28,10 +30,13 @@ export class Gpu {
   readonly adapter: AdapterDescription;
   readonly features: readonly string[];
   readonly adapterLimits: Readonly<Record<string, number>>;
+  /** What kernels for this device may rely on. */
+  readonly kernelTarget: KernelTarget;
   #failure: DeviceError | undefined;
 
-  constructor(device: GPUDevice, adapter: GPUAdapter) {
+  constructor(device: GPUDevice, adapter: GPUAdapter, kernelTarget: KernelTarget = PORTABLE_TARGET) {
     this.device = device;
+    this.kernelTarget = kernelTarget;
     const { info } = adapter;
     this.adapter = {
       vendor: info.vendor,
@@ -76,8 +81,24 @@ export async function openGpu(options: { readonly software?: boolean } = {}): Pr
   });
   if (!adapter) throw new DeviceError(NO_ADAPTER);
   const requiredLimits = Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]]));
-  const requiredFeatures: GPUFeatureName[] = adapter.features.has("timestamp-query") ? ["timestamp-query"] : [];
-  return new Gpu(await adapter.requestDevice({ requiredLimits, requiredFeatures }), adapter);
+  const features: GPUFeatureName[] = adapter.features.has("timestamp-query") ? ["timestamp-query"] : [];
+  const device = await requestDevice(adapter, requiredLimits, features);
+  return new Gpu(device, adapter, { lanes: await probeLanes(device, adapter.info) });
+}
+
+/** A device with subgroups where the adapter grants them: some grant them without listing them. */
+async function requestDevice(
+  adapter: GPUAdapter,
+  requiredLimits: Record<string, number>,
+  features: readonly GPUFeatureName[],
+): Promise<GPUDevice> {
+  try {
+    return await adapter.requestDevice({ requiredLimits, requiredFeatures: [...features, SUBGROUPS] });
+  } catch (error) {
+    // What does not know the feature throws TypeError; other reasons come back from the second request.
+    if (!(error instanceof TypeError)) throw error;
+    return await adapter.requestDevice({ requiredLimits, requiredFeatures: [...features] });
+  }
 }
 
 function numericLimits(limits: GPUSupportedLimits): Record<string, number> {

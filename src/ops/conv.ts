@@ -1,6 +1,7 @@
 /** ONNX Conv. */
 import type { Lowering } from "../base/dispatch.ts";
 import { ModelError } from "../base/errors.ts";
+import type { KernelTarget } from "../base/kernel_target.ts";
 import { sameShape, stridesOf } from "../base/shape.ts";
 import { elementCount, formatShape, type HostTensor, hostTensor, type TensorType } from "../base/tensor.ts";
 import { CONV_CASES } from "./conv_cases.ts";
@@ -65,7 +66,10 @@ function isPointwise(windows: readonly AxisWindow[]): boolean {
 }
 
 /** A pointwise convolution is a product of the weights with every image, seen as channels × positions. */
-function lowerPointwise({ batch, groups, channelsIn, channelsOut, hasBias, windows }: Convolution): Lowering {
+function lowerPointwise(
+  { batch, groups, channelsIn, channelsOut, hasBias, windows }: Convolution,
+  target: KernelTarget,
+): Lowering {
   const plane = windows.reduce((count, window) => count * window.output, 1);
   const matrix = { rowStride: channelsIn, columnStride: 1 };
   const weights = { slot: "x1", count: groups, matrixStride: channelsOut * channelsIn, ...matrix } as const;
@@ -81,7 +85,7 @@ function lowerPointwise({ batch, groups, channelsIn, channelsOut, hasBias, windo
       outer: [],
       ...(hasBias ? { c: { slot: "x2", row: 0, column: 1, rowPeriod: batch } } : {}),
       length: batch * channelsOut,
-    });
+    }, target);
   }
   return lowerMatmul({
     ...scale,
@@ -93,7 +97,7 @@ function lowerPointwise({ batch, groups, channelsIn, channelsOut, hasBias, windo
     outer: groups === 1 ? [] : [{ extent: groups, a: 1, b: 1, c: channelsOut, y: channelsOut * plane }],
     ...(hasBias ? { c: { slot: "x2", row: 1, column: 0, rowPeriod: groups * channelsOut } } : {}),
     length: batch * groups * channelsOut * plane,
-  });
+  }, target);
 }
 
 /** Results per input channel from which on sharing loads between them is worth more than loading each element once. */
@@ -102,8 +106,9 @@ const MANY_FEATURES = 4;
 /** A convolution of every channel by itself, where its windows are small enough to unroll. */
 function lowerDepthwise(
   { batch, groups, channelsIn, channelsOut, hasBias, windows }: Convolution,
+  target: KernelTarget,
 ): Lowering | undefined {
-  const tile = channelsIn === 1 && channelsOut < MANY_FEATURES ? blockTile(windows) : undefined;
+  const tile = channelsIn === 1 && channelsOut < MANY_FEATURES ? blockTile(windows, target) : undefined;
   if (!tile) return undefined;
   const [z, y, x] = threeAxes(windows);
   const channels = groups * channelsOut;
@@ -154,10 +159,10 @@ export const conv = defineOp<ConvAttributes>({
     requireFloat(...inputs);
     return [{ dtype: inputs[0]!.dtype, shape: outputShape(convolutionOf(inputs, attributes)) }];
   },
-  lower: (inputs, _outputs, attributes) => {
+  lower: (inputs, _outputs, attributes, target) => {
     const convolution = convolutionOf(inputs, attributes);
-    if (isPointwise(convolution.windows)) return lowerPointwise(convolution);
-    return lowerDepthwise(convolution) ?? lowerConvolution(convolution);
+    if (isPointwise(convolution.windows)) return lowerPointwise(convolution, target);
+    return lowerDepthwise(convolution, target) ?? lowerConvolution(convolution, target);
   },
   reference: (inputs, attributes) => [reference(inputs, convolutionOf(inputs, attributes))],
   macs: ([_x, w], outputs) => elementCount(outputs[0]!.shape) * elementCount(w!.shape.slice(1)),

@@ -1,11 +1,12 @@
 /** Direct convolution on the GPU. */
 import code from "../../shaders/conv.wgsl" with { type: "text" };
 import { type Dispatch, dispatch, linearGrid, type Lowering, type Shader, type Slot } from "../base/dispatch.ts";
+import type { KernelTarget, Tile } from "../base/kernel_target.ts";
 import { convFunctions } from "./conv_code.ts";
 import { LoweringBuilder, packRows } from "./packing.ts";
 import { segmentLength, type UnrolledTaps } from "./row_segment.ts";
 import { sumSlices } from "./slices.ts";
-import { type Tile, tileOf } from "./tiles.ts";
+import { convTile } from "./tiles.ts";
 import { type AxisWindow, threeAxes } from "./sliding_window.ts";
 
 const shader: Shader<
@@ -80,19 +81,19 @@ export interface Convolution {
 }
 
 /** Lowers a convolution of `x0` with weights `x1` and bias `x2` into `y0`. */
-export function lowerConvolution(conv: Convolution): Lowering {
+export function lowerConvolution(conv: Convolution, target: KernelTarget): Lowering {
   const [z, y, x] = threeAxes(conv.windows);
   const { batch, groups, channelsIn, channelsOut } = conv;
   const kernelRows = channelsIn * z.kernel * y.kernel;
   const plane = z.output * y.output * x.output;
   const length = batch * groups * channelsOut * plane;
   if (length === 0) return { dispatches: [] };
-  const tile = tileOf.conv({
+  const tile = convTile({
     channels: channelsOut,
     width: x.output,
     rows: batch * z.output * y.output,
     depth: kernelRows * x.kernel,
-  });
+  }, target);
   const builder = new LoweringBuilder();
   const matrix = { rowStride: kernelRows * x.kernel, columnStride: 1 };
   const weights = packRows(

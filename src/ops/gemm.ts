@@ -95,7 +95,7 @@ export const gemm = defineOp<GemmAttributes>({
     if (c) checkAddend(c, [m, n], attributes.broadcasts);
     return [{ dtype: a!.dtype, shape: [m, n] }];
   },
-  lower: ([a, b, c], _outputs, attributes) => {
+  lower: ([a, b, c], _outputs, attributes, target) => {
     const { m, n, k } = extentsOf(a!.shape, b!.shape, attributes);
     const { alpha, beta, transA, transB } = attributes;
     const [row, column] = c ? broadcastStrides(c.shape, [m, n]) as [number, number] : [0, 0];
@@ -111,7 +111,7 @@ export const gemm = defineOp<GemmAttributes>({
       alpha,
       beta,
       length: m * n,
-    });
+    }, target);
   },
   reference: ([a, b, c], attributes) => {
     const { m, n, k } = extentsOf(a!.shape, b!.shape, attributes);

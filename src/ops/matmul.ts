@@ -103,7 +103,7 @@ export const matmul = defineOp<Record<never, never>>({
     requireFloat(a, b);
     return [{ dtype: a!.dtype, shape: productOf(a!.shape, b!.shape).shape }];
   },
-  lower: ([a, b]) => lowerMatmul(matmulOf(productOf(a!.shape, b!.shape))),
+  lower: ([a, b], _outputs, _attributes, target) => lowerMatmul(matmulOf(productOf(a!.shape, b!.shape)), target),
   reference: ([a, b]) => {
     const { m, n, k, aBatch, bBatch, batch, shape } = productOf(a!.shape, b!.shape);
     const data = new Float64Array(elementCount(shape));

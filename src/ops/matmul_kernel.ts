@@ -1,12 +1,13 @@
 /** Batched matrix products on the GPU: the kernel behind MatMul, Gemm and pointwise convolution. */
 import code from "../../shaders/matmul.wgsl" with { type: "text" };
 import { type Dispatch, dispatch, linearGrid, type Lowering, type Shader, type Slot } from "../base/dispatch.ts";
+import type { KernelTarget, Tile } from "../base/kernel_target.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { matmulFunctions } from "./matmul_code.ts";
 import { alignRows, LoweringBuilder, type MatrixList, type Packed, packRows } from "./packing.ts";
 import { type Addend, sumSlices } from "./slices.ts";
 import type { AddendKind } from "./tile_code.ts";
-import { type Tile, tileOf } from "./tiles.ts";
+import { matmulTile } from "./tiles.ts";
 
 const shader: Shader<
   "WORKGROUP_SIZE" | "TILE_ROWS" | "TILE_COLUMNS",
@@ -95,7 +96,7 @@ export interface Matmul {
 const MAX_OUTER_AXES = 8;
 
 /** Lowers a batch of matrix products: packs the operands as the kernel reads them, multiplies, sums slices. */
-export function lowerMatmul(matmul: Matmul): Lowering {
+export function lowerMatmul(matmul: Matmul, target: KernelTarget): Lowering {
   if (matmul.length === 0) return { dispatches: [] };
   if (matmul.outer.length > MAX_OUTER_AXES) {
     throw new UnsupportedError(
@@ -103,13 +104,13 @@ export function lowerMatmul(matmul: Matmul): Lowering {
     );
   }
   const outerCount = matmul.outer.reduce((count, axis) => count * axis.extent, 1);
-  const tile = tileOf.matmul({
+  const tile = matmulTile({
     rows: matmul.rows,
     columns: matmul.columns,
     depth: matmul.depth,
     inner: matmul.inner.extent,
     outer: outerCount,
-  });
+  }, target);
   const builder = new LoweringBuilder();
   const a = packRows(builder, matmul.a, matmul.rows, matmul.depth, tile.rows);
   const b = alignRows(builder, matmul.b, matmul.depth, matmul.columns);

@@ -1,5 +1,6 @@
 /** One ONNX operator as one value: attributes, types, kernels, quantization trait, oracle and cases. */
 import type { Activation, Lowering } from "../base/dispatch.ts";
+import type { KernelTarget } from "../base/kernel_target.ts";
 import type { HostTensor, TensorType } from "../base/tensor.ts";
 import type { AttributeReader } from "../graph/attributes.ts";
 
@@ -75,7 +76,7 @@ export interface OpDef<A = unknown> {
   /** Output types: the only source of shapes. An output whose value follows from shapes alone carries it. */
   infer(inputs: Operands<TensorType>, attributes: A): TensorType[];
   /** The passes that compute the operator, shared by both precisions. */
-  lower(inputs: Operands<TensorType>, outputs: readonly TensorType[], attributes: A): Lowering;
+  lower(inputs: Operands<TensorType>, outputs: readonly TensorType[], attributes: A, target: KernelTarget): Lowering;
   /** Plain loops: the oracle for tests, and the evaluator of constants. */
   reference(inputs: Operands<HostTensor>, attributes: A): HostTensor[];
   /** Multiply-accumulates of one evaluation; 0 unless stated. */

@@ -1,6 +1,7 @@
 /** ONNX MaxPool, AveragePool and LpPool. */
 import type { Dispatch, Lowering } from "../base/dispatch.ts";
 import { ModelError, UnsupportedError } from "../base/errors.ts";
+import type { KernelTarget } from "../base/kernel_target.ts";
 import { stridesOf } from "../base/shape.ts";
 import { allocate, elementCount, formatShape, type HostTensor, isFloat, type TensorType } from "../base/tensor.ts";
 import { eachCoordinate, offsetOf } from "./coordinates.ts";
@@ -76,11 +77,16 @@ function poolWith(
 }
 
 /** A pool over windows that are small, dense, and each touch at least one element; undefined for others. */
-function planesDispatch(x: TensorType, windows: readonly AxisWindow[], kind: BlockKind): Dispatch | undefined {
+function planesDispatch(
+  x: TensorType,
+  windows: readonly AxisWindow[],
+  kind: BlockKind,
+  target: KernelTarget,
+): Dispatch | undefined {
   const isDense = windows.every(({ dilation, before, after, kernel }) =>
     dilation === 1 && before < kernel && after < kernel
   );
-  const tile = isDense ? blockTile(windows) : undefined;
+  const tile = isDense ? blockTile(windows, target) : undefined;
   const planes = x.shape[0]! * x.shape[1]!;
   return tile && blockDispatch({ kind, windows, planes, multiplier: 1, channels: Math.max(1, x.shape[1]!) }, tile);
 }
@@ -110,11 +116,11 @@ const maxPool = defineOp<MaxPoolAttributes>({
     const shape = pooledShape(x!, windowsOf(x!, attributes));
     return [{ dtype: x!.dtype, shape }, { dtype: "int64", shape }];
   },
-  lower: ([x], _outputs, attributes): Lowering => {
+  lower: ([x], _outputs, attributes, target): Lowering => {
     const windows = windowsOf(x!, attributes);
     const storage: "f32" | "i32" = isFloat(x!.dtype) ? "f32" : "i32";
     const lowest = storage === "f32" ? "-0x1.fffffep+127" : `${lowestOf(x!.dtype)}`;
-    const max = (storage === "f32" && planesDispatch(x!, windows, "max")) || poolDispatch(x!, windows, 1, {
+    const max = (storage === "f32" && planesDispatch(x!, windows, "max", target)) || poolDispatch(x!, windows, 1, {
       storage,
       code: `fn start() -> T { return ${lowest}; }
 fn combine(sum: T, value: T, is_first: bool) -> T { return select(sum, value, is_first || value > sum); }
@@ -158,10 +164,10 @@ const averagePool = defineOp<PoolAttributes & { readonly countsPadding: boolean 
   quant: { kind: "inputs_quantizable" },
   attributes: (raw) => ({ ...poolAttributes(raw), countsPadding: raw.int("count_include_pad", 0) !== 0 }),
   infer: ([x], attributes) => [{ dtype: floatOnly(x!).dtype, shape: pooledShape(x!, windowsOf(x!, attributes)) }],
-  lower: ([x], _outputs, attributes) => {
+  lower: ([x], _outputs, attributes, target) => {
     const windows = windowsOf(x!, attributes);
     const { countsPadding } = attributes;
-    const average = planesDispatch(x!, windows, countsPadding ? "average_with_padding" : "average") ??
+    const average = planesDispatch(x!, windows, countsPadding ? "average_with_padding" : "average", target) ??
       poolDispatch(x!, windows, 1, {
         storage: "f32",
         code: `fn start() -> T { return 0.0; }

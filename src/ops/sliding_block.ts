@@ -1,10 +1,11 @@
 /** Windows that slide over single planes on the GPU: depthwise convolutions and small pools. */
 import code from "../../shaders/sliding_block.wgsl" with { type: "text" };
 import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import type { BlockTile, KernelTarget } from "../base/kernel_target.ts";
 import { segmentLength } from "./row_segment.ts";
 import { blockFunctions, type BlockKind } from "./sliding_block_code.ts";
 import { type AxisWindow, threeAxes } from "./sliding_window.ts";
-import { type BlockTile, tileOf } from "./tiles.ts";
+import { blockTileOf } from "./tiles.ts";
 
 const shader: Shader<
   "WORKGROUP_SIZE" | "TILE_LINES" | "TILE_COLUMNS",
@@ -68,9 +69,9 @@ const MAX_TAPS = 64;
 const MAX_OPERATIONS = 400;
 
 /** The tile of a block; undefined where the windows are too large to unroll. */
-export function blockTile(windows: readonly AxisWindow[]): BlockTile | undefined {
+export function blockTile(windows: readonly AxisWindow[], target: KernelTarget): BlockTile | undefined {
   const [, y, x] = threeAxes(windows);
-  const tile = tileOf.block({ lines: y.output, columns: x.output, kernel: y.kernel, stride: y.stride });
+  const tile = blockTileOf({ lines: y.output, columns: x.output, kernel: y.kernel, stride: y.stride }, target);
   const operations = (lines: number) => lines * tile.columns / 4 * x.kernel * y.kernel;
   if (segmentLength(tile.columns, x) > MAX_SEGMENT || x.kernel * y.kernel > MAX_TAPS) return undefined;
   const lines = [tile.lines, 4, 2, 1].find((count) => count <= tile.lines && operations(count) <= MAX_OPERATIONS);

@@ -1,4 +1,5 @@
 /** Typed graph + quantizers → Plan: drafts steps, moves those over constants aside, assigns buffers. */
+import { type KernelTarget, PORTABLE_TARGET } from "../base/kernel_target.ts";
 import { knownTensor } from "../base/tensor.ts";
 import type { Quantizer } from "../graph/quantizer.ts";
 import type { TypedGraph } from "../ops/infer.ts";
@@ -7,9 +8,13 @@ import { type Draft, draftSteps, writesOf } from "./fuse.ts";
 import { assignSlots } from "./memory.ts";
 import type { Operand, Plan, PlanConstant, Step } from "./plan.ts";
 
-/** Builds the plan of a typed graph. With quantizers, every quantized layer gets both of its variants. */
-export function buildPlan(typed: TypedGraph, quantizers: readonly Quantizer[] = []): Plan {
-  const draft = draftSteps(typed, quantizers);
+/** Builds the plan of a typed graph for a target. With quantizers, every quantized layer gets both of its variants. */
+export function buildPlan(
+  typed: TypedGraph,
+  quantizers: readonly Quantizer[] = [],
+  { target = PORTABLE_TARGET }: { readonly target?: KernelTarget } = {},
+): Plan {
+  const draft = draftSteps(typed, quantizers, target);
   const { prepare, steps, derived } = hoistConstants(draft, typed, quantizers);
   const constants = new ConstantTable(typed, quantizers, draft, derived);
   const slots = assignSlots(typed, draft, steps, (value) => constants.has(value));

@@ -1,5 +1,6 @@
 /** Lowers nodes to draft steps, fusing activations, residual adds and fake-quant into the stores before them. */
 import { dispatch, linearGrid, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import type { KernelTarget } from "../base/kernel_target.ts";
 import { sameShape } from "../base/shape.ts";
 import { elementCount, isFloat, type TensorType } from "../base/tensor.ts";
 import type { Quantizer } from "../graph/quantizer.ts";
@@ -18,12 +19,13 @@ export interface Draft {
 }
 
 /** Lowers all nodes that some output needs at run time. */
-export function draftSteps(typed: TypedGraph, quantizers: readonly Quantizer[]): Draft {
-  return new Drafter(typed, quantizers).draft();
+export function draftSteps(typed: TypedGraph, quantizers: readonly Quantizer[], target: KernelTarget): Draft {
+  return new Drafter(typed, quantizers, target).draft();
 }
 
 class Drafter {
   readonly #typed: TypedGraph;
+  readonly #target: KernelTarget;
   readonly #quantizers = new Map<string, Quantizer>();
   readonly #executed: readonly ResolvedNode[];
   readonly #readers = new Map<string, { node: string; input: number }[]>();
@@ -37,8 +39,9 @@ class Drafter {
   readonly #aliases = new Map<string, string>();
   readonly #temporaries = new Map<string, number>();
 
-  constructor(typed: TypedGraph, quantizers: readonly Quantizer[]) {
+  constructor(typed: TypedGraph, quantizers: readonly Quantizer[], target: KernelTarget) {
     this.#typed = typed;
+    this.#target = target;
     this.#outputs = new Set(typed.graph.outputs.map((output) => output.name));
     for (const quantizer of quantizers) {
       if (quantizer.kind === "activation") this.#quantizers.set(quantizer.value, quantizer);
@@ -132,7 +135,11 @@ class Drafter {
   #lower({ node, operator, attributes }: ResolvedNode): void {
     const inputs = node.inputs.map((name) => name === "" ? undefined : this.#type(name));
     const outputs = node.outputs.map((name) => this.#type(name));
-    const lowering = withNode("plan computation", node, () => operator.lower(inputs, outputs, attributes));
+    const lowering = withNode(
+      "plan computation",
+      node,
+      () => operator.lower(inputs, outputs, attributes, this.#target),
+    );
     if (lowering.aliasOf !== undefined) {
       this.#share(node.name, node.outputs[0]!, { input: lowering.aliasOf, value: node.inputs[lowering.aliasOf]! });
       return;

@@ -39,7 +39,8 @@ async function assemble(
   const prepared = prepare(inferTypes(graph, sampleTypes(graph, dataset, 1)));
   const feed = attachDataset(prepared.graph, dataset);
   const { batch } = options;
-  const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batch)), prepared.layout.quantizers);
+  const typed = inferTypes(feed.graph, feedTypes(feed, batch));
+  const plan = buildPlan(typed, prepared.layout.quantizers, { target: gpu!.kernelTarget });
   const session = await Session.create(gpu!, pipelines!, plan, prepared.layout);
   const indices = Array.from({ length: dataset.length }, (_, index) => index);
   const statistics = new GpuStatistics({

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { create } from "webgpu";
 import type { Dispatch } from "../../src/base/dispatch.ts";
+import { PORTABLE_TARGET } from "../../src/base/kernel_target.ts";
 import { bindingsOf, type EpilogueFlags, hasEpilogue, linkShader, PLAIN_EPILOGUE } from "../../src/gpu/link.ts";
 import { uniformLayout } from "../../src/gpu/uniforms.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
@@ -24,7 +25,7 @@ function allDispatches(): { address: string; dispatch: Dispatch }[] {
       const operands = node.inputs.map((name) => name === "" ? undefined : types.get(name));
       const outputs = node.outputs.map((name) => types.get(name)!);
       if (outputs.every((output) => output.value)) return [];
-      return operator.lower(operands, outputs, attributes).dispatches.map((dispatch) => ({
+      return operator.lower(operands, outputs, attributes, PORTABLE_TARGET).dispatches.map((dispatch) => ({
         address: `${operator.type} ${one.name}`,
         dispatch,
       }));

@@ -1,6 +1,7 @@
 /** What the operators that move data say about models that break their rules. */
 import assert from "node:assert/strict";
 import { ModelError, UnsupportedError } from "../../src/base/errors.ts";
+import { PORTABLE_TARGET } from "../../src/base/kernel_target.ts";
 import type { TensorType } from "../../src/base/tensor.ts";
 import type { AttributeValue } from "../../src/graph/attributes.ts";
 import { constantBool, constantF32, constantI64, f32, i64 } from "../../src/ops/case_types.ts";
@@ -195,7 +196,7 @@ Deno.test("Resize is refused when its antialiased filter would be wider than an 
   };
   const { operator, attributes } = resolveNode(node, 21);
   const inputs = [f32(1, 16384), undefined, undefined, constantI64([1, 1])];
-  assert.throws(() => operator.lower(inputs, operator.infer(inputs, attributes), attributes), {
+  assert.throws(() => operator.lower(inputs, operator.infer(inputs, attributes), attributes, PORTABLE_TARGET), {
     message: "Cannot resize: an element takes 32768 others, expected at most 12000",
   });
 });
@@ -211,7 +212,7 @@ Deno.test("RoiAlign is refused when a bin may take more samples than an invocati
   };
   const { operator, attributes } = resolveNode(node, 21);
   const inputs = [f32(1, 1, 300, 300), f32(1, 4), i64(1)];
-  assert.throws(() => operator.lower(inputs, operator.infer(inputs, attributes), attributes), {
+  assert.throws(() => operator.lower(inputs, operator.infer(inputs, attributes), attributes, PORTABLE_TARGET), {
     message: "Cannot align regions: a bin may take 90000 samples, expected at most 50000",
   });
 });

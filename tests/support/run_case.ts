@@ -1,4 +1,6 @@
 /** Runs one case of an operator on the GPU, alone or with a quantizer behind it, and holds it to its reference. */
+import assert from "node:assert/strict";
+import { type KernelTarget, PORTABLE_TARGET } from "../../src/base/kernel_target.ts";
 import { type HostTensor, hostTensor, isFloat, type TensorType } from "../../src/base/tensor.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { PipelineCache } from "../../src/gpu/pipelines.ts";
@@ -57,6 +59,14 @@ export class CaseRunner {
     assertQuantized(actual!, expected!, one);
   }
 
+  /** Fails where the portable kernels give other bits than those for the device. */
+  async checkPortable(operator: OpDef, one: OpCase): Promise<void> {
+    const tensors = this.#tensorsOf(operator, one);
+    const own = await this.#run(operator, one, tensors);
+    const portable = await this.#run(operator, one, tensors, undefined, PORTABLE_TARGET);
+    portable.forEach((tensor, index) => assert.deepEqual(tensor.data, own[index]!.data, `output ${index}`));
+  }
+
   #tensorsOf(operator: OpDef, one: OpCase): Map<string, HostTensor> {
     const { graph, inputs } = graphOfCase(operator, one);
     const tensors = new Map<string, HostTensor>(graph.initializers);
@@ -71,6 +81,7 @@ export class CaseRunner {
     one: OpCase,
     tensors: ReadonlyMap<string, HostTensor>,
     layout?: QuantizerLayout,
+    target: KernelTarget = this.#gpu.kernelTarget,
   ): Promise<HostTensor[]> {
     const { graph, inputs } = graphOfCase(operator, one);
     // The value under test goes on through a node that only renames it, so that its quantizer can be fused into its store.
@@ -90,7 +101,7 @@ export class CaseRunner {
     using session = await Session.create(
       this.#gpu,
       this.#pipelines,
-      buildPlan(typed, layout?.quantizers),
+      buildPlan(typed, layout?.quantizers, { target }),
       layout,
     );
     if (layout) {
@@ -119,6 +130,20 @@ export function producesFloat(operator: OpDef, one: OpCase): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether the kernels of a case depend on the target. */
+export function dependsOnTarget(operator: OpDef, one: OpCase): boolean {
+  if (!producesFloat(operator, one)) return false;
+  const { graph, inputs } = graphOfCase(operator, one);
+  const { nodes, types } = inferTypes(graph, inputs);
+  const { node, attributes } = nodes[0]!;
+  const operands = node.inputs.map((name) => name === "" ? undefined : types.get(name));
+  const outputs = node.outputs.map((name) => types.get(name)!);
+  const texts = [PORTABLE_TARGET, { lanes: 8 }].map((target) =>
+    JSON.stringify(operator.lower(operands, outputs, attributes, target))
+  );
+  return texts[0] !== texts[1];
 }
 
 /** What fake-quant makes of the reference; where the value is within tolerance of a tie, the neighbouring level too. */
