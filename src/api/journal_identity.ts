@@ -59,7 +59,11 @@ function digestOfConfiguration(
 ): string {
   const hash = createContentHash();
   // A metric's code is the best there is of what it computes.
-  hash.text(JSON.stringify(metrics.map(({ name, direction, start }) => [name, direction, String(start)])));
+  hash.text(
+    JSON.stringify(
+      metrics.map(({ name, direction, identity, start }) => [name, direction, identity ?? null, String(start)]),
+    ),
+  );
   hash.text(JSON.stringify(settings));
   for (const { label, parameters, tensors } of candidates) {
     hash.text(label);

@@ -53,7 +53,7 @@ function namedMetric({ name, type = name, options = {} }: NamedMetric): Metric {
     ? { top_k: Number(inName) }
     : {};
   const checked = new MetricOptions(name, { ...options, ...topK }, row.options ?? {});
-  return { ...row.create(checked), name };
+  return { ...row.create(checked), name, identity: JSON.stringify([row.name, { ...options, ...topK }]) };
 }
 
 async function importMetrics(path: string): Promise<Metric[]> {

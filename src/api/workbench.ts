@@ -135,7 +135,8 @@ export class Workbench {
     const typed = this.#options.evaluate
       ? inferTypes(graph, sampleTypes(graph, decisions, this.batchSize))
       : inferTypes(this.#feed.graph, feedTypes(this.#feed, this.batchSize));
-    const session = await Session.create(gpu, pipelines, buildPlan(typed, layout.quantizers), layout);
+    const plan = buildPlan(typed, layout.quantizers, { target: gpu.kernelTarget });
+    const session = await Session.create(gpu, pipelines, plan, layout);
     for (const number of this.candidates.keys()) this.uploadCandidate(session, number);
     return session;
   }
@@ -202,7 +203,7 @@ export class Workbench {
   }
 
   get #feed() {
-    return feedOf(this.#network, this.data.decisions);
+    return feedOf(this.#network, this.data.decisions, this.#options.metrics);
   }
 
   get #memoryBudget(): number {

@@ -2,6 +2,7 @@
 import type { TensorType } from "../base/tensor.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { AttributeValue } from "../graph/attributes.ts";
+import { withInitializers } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
@@ -12,6 +13,7 @@ import { sampleHistogram } from "../ops/sample_histogram.ts";
 import { sampleRange } from "../ops/sample_range.ts";
 import { buildPlan } from "../plan/build.ts";
 import { Session } from "../run/session.ts";
+import { BatchFirst } from "./batch_first.ts";
 import { BatchRunner } from "./batch_runner.ts";
 import { type Feed, feedTypes } from "./feed.ts";
 import { SampleStore } from "./sample_store.ts";
@@ -115,11 +117,7 @@ export class GpuStatistics {
   ): Promise<void> {
     if (nodes.length === 0) return;
     const { gpu, pipelines, feed, dataset, indices, batch, memoryBudget, onProgress, signal } = this.#parts;
-    const graph: Graph = {
-      ...feed.graph,
-      outputs: nodes.map((node) => ({ name: node.outputs[0]!, dtype: "float32", shape: undefined })),
-      nodes: [...feed.graph.nodes, ...nodes],
-    };
+    const graph = withSampleReductions(feed, nodes, batch);
     const types: Map<string, TensorType> = feedTypes(feed, batch);
     const plan = buildPlan(inferTypes(graph, types), [], { target: gpu.kernelTarget });
     using session = await Session.create(gpu, pipelines, plan);
@@ -135,6 +133,25 @@ export class GpuStatistics {
       ...(signal ? { signal } : {}),
     });
   }
+}
+
+/** The feed's graph with reductions as its only outputs, each of a value whose batch axis comes first. */
+function withSampleReductions(feed: Feed, reductions: readonly Node[], batch: number): Graph {
+  const { types } = inferTypes(feed.graph, feedTypes(feed, batch));
+  const single = batch === 1 ? types : inferTypes(feed.graph, feedTypes(feed, 1)).types;
+  const batchFirst = new BatchFirst(single, types, batch);
+  const moved = reductions.map((node): Node => {
+    const { name, axisShift } = batchFirst.of(node.inputs[0]!);
+    const axis = node.attributes.get("axis");
+    if (axis?.type !== "int" || axis.value < 0) return { ...node, inputs: [name] };
+    const shifted: AttributeValue = { type: "int", value: axis.value + axisShift };
+    return { ...node, inputs: [name], attributes: new Map([...node.attributes, ["axis", shifted]]) };
+  });
+  return withInitializers({
+    ...feed.graph,
+    outputs: moved.map((node) => ({ name: node.outputs[0]!, dtype: "float32", shape: undefined })),
+    nodes: [...feed.graph.nodes, ...batchFirst.nodes, ...moved],
+  }, batchFirst.initializers);
 }
 
 function reduction(type: string, value: string, suffix: string): Node {

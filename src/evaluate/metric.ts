@@ -39,6 +39,8 @@ export interface MetricRun {
 export interface Metric {
   readonly name: string;
   readonly direction: MetricDirection;
+  /** Whatever beside name and code decides values, such as options: evaluations are kept under it. */
+  readonly identity?: string;
   /** Whether samples need `reference`. */
   readonly comparesToFloat?: boolean;
   /** What is enough for the metric, given the type of one sample's first output; reduced on the GPU. Undefined: all values. */

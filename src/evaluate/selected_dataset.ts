@@ -18,6 +18,7 @@ export function selectSamples(
     labels: labels ?? selectLabels(dataset.labels, indices),
     classes: dataset.classes,
     sampleName: (index) => dataset.sampleName(indices[index] ?? index),
+    ...(dataset.placement ? { placement: (index: number) => dataset.placement!(indices[index] ?? index) } : {}),
     async sha256() {
       const hash = createContentHash();
       hash.text(await dataset.sha256());
