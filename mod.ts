@@ -40,3 +40,4 @@ export { encodeReport, type Report, type ReportedStep, reportStep } from "./src/
 export { renderHtmlReport } from "./src/report/html_report.ts";
 export { formatStep, formatSummary, formatValue } from "./src/report/summary.ts";
 export { formatBytes, formatCount, formatSeconds } from "./src/report/table.ts";
+export { drawGraph, pictureOf } from "./src/api/draw_graph.ts";
