@@ -1,6 +1,6 @@
 /** The command line: the only file that prints or exits. */
-import { runCommandLine } from "./cli/program.ts";
-import type { Terminal } from "./cli/terminal.ts";
+import { runCommandLine } from "./src/cli/program.ts";
+import type { Terminal } from "./src/cli/terminal.ts";
 
 const encoder = new TextEncoder();
 const isLive = Deno.stderr.isTerminal();

@@ -1,35 +1,33 @@
-/** `quantize`: the main job. */
+/** From the command line to everything that quantizing, sweeping and ranking start from. */
 import {
   type Algorithm,
   type Configuration,
-  encodeReport,
+  type Dataset,
   flagOf,
   formatStep,
-  formatSummary,
   type GivenValue,
+  type Holds,
   loadModel,
+  type Model,
   openDataset,
   OutputFolder,
   PARAMETERS,
   parseConfiguration,
+  parseHolds,
   type QuantizeEvent,
-  quantizeModel,
   type QuantizeOptions,
-  renderHtmlReport,
-  reportQuantization,
   reportStep,
   requestMetrics,
   Runtime,
   settingsOf,
   UsageError,
   valueFromText,
-  verifyExport,
-} from "../mod.ts";
-import { integerOption, memoryOption, requiredOption } from "./number_option.ts";
+} from "../../mod.ts";
+import { integerOption, memoryOption, numberOption, requiredOption } from "./number_option.ts";
 import { Progress } from "./progress.ts";
-import { type CommonOptions, type Context, EXIT, type ExitCode, printResult, type Terminal } from "./terminal.ts";
+import type { CommonOptions, Context, Terminal } from "./terminal.ts";
 
-/** Options of `quantize` beyond the parameters of the table. */
+/** Options of `quantize`, `sweep` and `rank` beyond the parameters of the table. */
 export interface QuantizeCommandOptions extends CommonOptions {
   readonly config?: string | undefined;
   readonly dataset?: string | undefined;
@@ -39,20 +37,31 @@ export interface QuantizeCommandOptions extends CommonOptions {
   readonly baselineValue: readonly string[];
   readonly algorithm?: string | undefined;
   readonly limit?: string | undefined;
+  readonly holdout?: string | undefined;
+  readonly sensitivity?: string | undefined;
   readonly batchSize?: string | undefined;
   readonly memoryBudget?: string | undefined;
+  /** False for `--no-journal`. */
+  readonly journal?: boolean | undefined;
+  readonly restart?: true | undefined;
   readonly software?: true | undefined;
-  readonly verify?: true | undefined;
 }
 
-/** Quantizes, writes model and report, prints the summary. */
-export async function runQuantize(
-  context: Context,
+/** What a command works with. Dispose it. */
+export interface QuantizationSetup extends Disposable {
+  readonly output: OutputFolder;
+  readonly model: Model;
+  readonly runtime: Runtime;
+  readonly options: QuantizeOptions;
+}
+
+/** Checks the command line, opens files and GPU. Throws UsageError, DatasetError and so on for what does not fit. */
+export async function setUpQuantization(
+  { terminal, signal }: Context,
   path: string | undefined,
   options: QuantizeCommandOptions,
   parameters: ReadonlyMap<string, string>,
-): Promise<ExitCode> {
-  const { terminal, signal } = context;
+): Promise<QuantizationSetup> {
   const configuration = options.config === undefined ? undefined : await readConfiguration(options.config);
   const settings = settingsOf(mergeParameters(configuration, parameters));
   for (const note of [...configuration?.notes ?? [], ...settings.notes]) terminal.say(`note: ${note}`);
@@ -64,12 +73,17 @@ export async function runQuantize(
     limit: integerOption("--limit", options.limit),
     batchSize: integerOption("--batch-size", options.batchSize),
     memoryBudget: memoryOption("--memory-budget", options.memoryBudget),
+    holdout: options.holdout === undefined ? undefined : numberOption("--holdout", options.holdout, 0),
   };
+  const holds = options.sensitivity === undefined ? undefined : await readHolds(options.sensitivity);
   const output = await OutputFolder.open(options.output);
   const model = await loadModel(modelPath);
-  const dataset = await openDataset(datasetPath);
-  const calibration = options.calibration === undefined ? undefined : await openDataset(options.calibration);
-  using runtime = await Runtime.open({ software: options.software ?? false });
+  using stack = new DisposableStack();
+  const dataset = stack.adopt(await openDataset(datasetPath), closeDataset);
+  const calibration = options.calibration === undefined
+    ? undefined
+    : stack.adopt(await openDataset(options.calibration), closeDataset);
+  const runtime = stack.use(await Runtime.open({ software: options.software ?? false }));
   sayAdapter(terminal, runtime);
   const { accuracy, metrics: _metrics, notes: _notes, ...rest } = settings;
   const quantizeOptions: QuantizeOptions = {
@@ -78,43 +92,37 @@ export async function runQuantize(
     algorithm,
     dataset,
     calibration,
+    holds,
     metrics: requested.metrics,
     accuracy: { ...accuracy, metrics: requested.options },
+    journal: options.journal === false
+      ? undefined
+      : { path: output.pathOf("journal.jsonl"), restart: options.restart ?? false },
     signal,
     onEvent: eventListener(terminal, requested.metrics[0]?.name ?? ""),
   };
-  const result = await quantizeModel(runtime, model, quantizeOptions);
-  if (options.verify) await verifyExport(runtime, quantizeOptions, result);
-  const outputName = "model.onnx";
-  const report = await reportQuantization({
-    runtime,
-    model,
-    options: quantizeOptions,
-    result,
-    outputName,
-    command: context.args,
-  });
-  const paths = {
-    model: await output.write(outputName, result.bytes),
-    report: await output.write("report.json", encodeReport(report)),
-    page: await output.write("report.html", await renderHtmlReport(report)),
-  };
-  printResult(context, options, formatSummary(report, paths), report);
+  const resources = stack.move();
+  return { output, model, runtime, options: quantizeOptions, [Symbol.dispose]: () => resources.dispose() };
+}
+
+function closeDataset(dataset: Dataset): void {
   dataset.close();
-  calibration?.close();
-  return report.reached ? EXIT.ok : EXIT.dropNotReached;
+}
+
+async function readHolds(path: string): Promise<Holds> {
+  return parseHolds(await readText("sensitivity table", path), path);
+}
+
+async function readText(what: string, path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new UsageError(`Cannot read ${what} "${path}": ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
 }
 
 async function readConfiguration(path: string): Promise<Configuration> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (cause) {
-    throw new UsageError(`Cannot read configuration "${path}": ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-    });
-  }
-  return parseConfiguration(text, path);
+  return parseConfiguration(await readText("configuration", path), path);
 }
 
 /** The command line overrides the file. */

@@ -1,5 +1,5 @@
 /** `verify`: folders of the ONNX backend tests on the GPU. */
-import { DEFAULT_CLOSENESS, findTestFolders, type Verdict, verifyFolders } from "../mod.ts";
+import { DEFAULT_CLOSENESS, findTestFolders, type Verdict, verifyFolders } from "../../mod.ts";
 import { numberOption } from "./number_option.ts";
 import { type CommonOptions, type Context, EXIT, type ExitCode, printResult } from "./terminal.ts";
 

@@ -1,5 +1,5 @@
 /** Values of options that belong to the command line alone. */
-import { UsageError } from "../mod.ts";
+import { UsageError } from "../../mod.ts";
 
 /** The number behind an option's text; throws UsageError unless it is finite and at least `low`. */
 export function numberOption(flag: string, text: string | undefined, fallback: number, low = 0): number {

@@ -1,11 +1,13 @@
 /** The command line's grammar: commands, options, help. */
 import { Command, CommanderError, Option } from "@commander-js/extra-typings";
-import { flagOf, METRIC_NAMES, type Parameter, PARAMETERS, VERSION } from "../mod.ts";
+import { flagOf, METRIC_NAMES, type Parameter, PARAMETERS, VERSION } from "../../mod.ts";
 import { runDevice } from "./device.ts";
 import { runEvaluate } from "./evaluate.ts";
 import { runInspect } from "./inspect.ts";
 import { runQuantize } from "./quantize.ts";
+import { runRank } from "./rank.ts";
 import { reportError } from "./report_error.ts";
+import { runSweep } from "./sweep.ts";
 import { type Context, EXIT, type ExitCode } from "./terminal.ts";
 import { runVerify } from "./verify.ts";
 
@@ -69,6 +71,7 @@ function createProgram(context: Context, end: End) {
     .description("Lists operators, parameters, work, inputs and outputs, and quantizer groups of a model.")
     .argument("<MODEL>", "ONNX file")
     .option("--input-shape <name=shape>", "Shape of an input, such as data=1x3x224x224; repeatable", collect, [])
+    .option("--graph <file>", "Draw the network, float or QDQ, with its precisions: .svg or .dot")
     .option("--json", TEXTS.json)
     .option("--verbose", TEXTS.verbose)
     .action(async (path, options) => end(await runInspect(context, path, options)));
@@ -91,10 +94,30 @@ function createProgram(context: Context, end: End) {
 }
 
 function addQuantize(program: Command, context: Context, end: End): void {
-  const command = program.command("quantize")
-    .description(
+  addJob(
+    program.command("quantize").description(
       "Quantizes a model to int8 within an allowed accuracy drop; writes model.onnx, report.json and report.html.",
-    )
+    ),
+  )
+    .option("--verify", "Run the exported model again and compare its metrics")
+    .action(async (path, options) => end(await runQuantize(context, path, options, parametersIn(options))));
+  addJob(
+    program.command("sweep").description(
+      "Quantizes for several allowed drops, --maximal-drop 0.001,0.002,0.005, for the price of the smallest; " +
+        "writes a folder per drop, sweep.json, sweep.csv and sweep.svg.",
+    ),
+  ).action(async (path, options) => end(await runSweep(context, path, options, parametersIn(options))));
+  addJob(
+    program.command("rank").description(
+      "Scores what every group of layers costs in int8; writes sensitivity.json, which quantize --sensitivity takes, " +
+        "and sensitivity.csv.",
+    ),
+  ).action(async (path, options) => end(await runRank(context, path, options, parametersIn(options))));
+}
+
+/** Arguments and options of the commands that quantize. */
+function addJob(command: Command) {
+  const job = command
     .argument("[MODEL]", "ONNX file; without it the model of --config")
     .optionsGroup("Files and data:")
     .option("--dataset <path>", TEXTS.dataset)
@@ -102,30 +125,32 @@ function addQuantize(program: Command, context: Context, end: End): void {
     .option("--output <folder>", "Where results go (default: out)", "out")
     .option("--config <file>", "POT configuration: JSON with comments; the command line overrides it")
     .option("--limit <N>", TEXTS.limit)
+    .option("--holdout <ratio>", "Share of the samples that decisions never see and the result is certified on")
+    .option("--sensitivity <file>", "Table of rank whose keep_float and keep_int8 are obeyed")
     .optionsGroup("Accuracy:")
     .option("--algorithm <name>", "AccuracyAwareQuantization or DefaultQuantization (default: the former)")
     .option("--metric <name>", TEXTS.metric, collect, [])
     .option("--baseline-value <number>", "Known value of the float network, or metric=value; repeatable", collect, []);
-  for (const option of parameterOptions("loop")) command.addOption(option);
-  command.optionsGroup("Quantization:");
-  for (const option of parameterOptions("quantization")) command.addOption(option);
-  command.optionsGroup("Running:")
+  for (const option of parameterOptions("loop")) job.addOption(option);
+  job.optionsGroup("Quantization:");
+  for (const option of parameterOptions("quantization")) job.addOption(option);
+  return job.optionsGroup("Running:")
     .option("--batch-size <N>", TEXTS.batchSize)
     .option("--memory-budget <bytes>", TEXTS.memoryBudget)
-    .option("--verify", "Run the exported model again and compare its metrics")
+    .option("--no-journal", "Keep no journal.jsonl in the output folder, from which a run that was cut off goes on")
+    .option("--restart", "Move the journal of an earlier run aside instead of going on with it")
     .option("--software", TEXTS.software)
     .option("--json", TEXTS.json)
-    .option("--verbose", TEXTS.verbose)
-    .action(async (path, options) => {
-      const given: Readonly<Record<string, unknown>> = options;
-      const parameters = new Map(
-        PARAMETERS.flatMap(({ pot }) => {
-          const value = given[attributeOf(pot)];
-          return value === undefined ? [] : [[pot, String(value)] as const];
-        }),
-      );
-      end(await runQuantize(context, path, options, parameters));
-    });
+    .option("--verbose", TEXTS.verbose);
+}
+
+/** The table's parameters among a command's options, as texts. */
+function parametersIn(options: object): Map<string, string> {
+  const given: Readonly<Record<string, unknown>> = { ...options };
+  return new Map(PARAMETERS.flatMap(({ pot }) => {
+    const value = given[attributeOf(pot)];
+    return value === undefined ? [] : [[pot, String(value)] as const];
+  }));
 }
 
 /** Options of the table's parameters that can be given on the command line. */

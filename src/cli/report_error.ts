@@ -1,5 +1,5 @@
 /** What a failed command says. */
-import { UsageError } from "../mod.ts";
+import { UsageError } from "../../mod.ts";
 import { type CommonOptions, type Context, EXIT, type ExitCode } from "./terminal.ts";
 
 /** Says one line on what went wrong, with --verbose its causes and stack, with --json a document; gives the exit code. */

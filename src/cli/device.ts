@@ -1,5 +1,5 @@
 /** `device`: which adapter computes. */
-import { describeDevice, formatDevice, Runtime } from "../mod.ts";
+import { describeDevice, formatDevice, Runtime } from "../../mod.ts";
 import { type CommonOptions, type Context, EXIT, type ExitCode, printResult } from "./terminal.ts";
 
 /** Prints adapter, driver, limits and features. */

@@ -8,7 +8,7 @@ import {
   openDataset,
   openMetrics,
   Runtime,
-} from "../mod.ts";
+} from "../../mod.ts";
 import { integerOption, memoryOption, requiredOption } from "./number_option.ts";
 import { Progress } from "./progress.ts";
 import { type CommonOptions, type Context, EXIT, type ExitCode, printResult } from "./terminal.ts";

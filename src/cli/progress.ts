@@ -1,5 +1,5 @@
 /** Progress on standard error: a live line on a terminal, nothing but finished steps in a pipe. */
-import { formatCount, formatSeconds } from "../mod.ts";
+import { formatCount, formatSeconds } from "../../mod.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Time between two drawings of the live line, in ms. */

@@ -1,0 +1,60 @@
+/** `quantize`: the main job. */
+import {
+  encodeReport,
+  formatSummary,
+  type OutputFolder,
+  quantizeModel,
+  type QuantizeResult,
+  renderHtmlReport,
+  type Report,
+  reportQuantization,
+  verifyExport,
+} from "../../mod.ts";
+import { type QuantizationSetup, type QuantizeCommandOptions, setUpQuantization } from "./quantization_setup.ts";
+import { type Context, EXIT, type ExitCode, printResult } from "./terminal.ts";
+
+/** File name of every exported model. */
+const MODEL_NAME = "model.onnx";
+
+/** Quantizes, writes model and report, prints the summary. */
+export async function runQuantize(
+  context: Context,
+  path: string | undefined,
+  options: QuantizeCommandOptions & { readonly verify?: true | undefined },
+  parameters: ReadonlyMap<string, string>,
+): Promise<ExitCode> {
+  using setup = await setUpQuantization(context, path, options, parameters);
+  const result = await quantizeModel(setup.runtime, setup.model, setup.options);
+  if (options.verify) await verifyExport(setup.runtime, setup.options, result);
+  const { report, paths } = await writeResult(context, setup, result, setup.output);
+  printResult(context, options, formatSummary(report, paths), report);
+  return isSuccess(report) ? EXIT.ok : EXIT.dropNotReached;
+}
+
+/** Writes model, report and page of a result into a folder. */
+export async function writeResult(
+  context: Context,
+  { runtime, model, options }: QuantizationSetup,
+  result: QuantizeResult,
+  output: OutputFolder,
+) {
+  const report = await reportQuantization({
+    runtime,
+    model,
+    options,
+    result,
+    outputName: MODEL_NAME,
+    command: context.args,
+  });
+  const paths = {
+    model: await output.write(MODEL_NAME, result.bytes),
+    report: await output.write("report.json", encodeReport(report)),
+    page: await output.write("report.html", await renderHtmlReport(report)),
+  };
+  return { report, paths };
+}
+
+/** Whether the target is reached, also on the samples held back. */
+export function isSuccess({ reached, holdout }: Report): boolean {
+  return reached && (holdout?.holds ?? true);
+}
