@@ -6,7 +6,39 @@
 export { Runtime } from "./src/api/runtime.ts";
 export { loadModel, type Model } from "./src/api/model.ts";
 export { evaluateModel, type EvaluateOptions, type EvaluateResult } from "./src/api/evaluate.ts";
+export {
+  type AccuracyControlOptions,
+  type AccuracyControlSettings,
+  type DatasetAccuracy,
+  type OwnAccuracy,
+  quantizeWithAccuracyControl,
+} from "./src/api/accuracy_control.ts";
 export { quantizeModel, type QuantizeResult } from "./src/api/quantize.ts";
+export { rankModel } from "./src/api/rank.ts";
+export { type SweepEntry, sweepQuantization } from "./src/api/sweep.ts";
+export {
+  encodeSensitivityCsv,
+  formatSensitivity,
+  type Holds,
+  parseHolds,
+  type SensitivityDocument,
+  type SensitivityRow,
+} from "./src/api/sensitivity.ts";
+export type { JournalFile } from "./src/api/journal.ts";
+export type { RunnableNetwork, UserEvaluation } from "./src/evaluate/user_evaluator.ts";
+export type { HostTensor } from "./src/base/tensor.ts";
+export type { Evaluation } from "./src/base/precision.ts";
+export type { Journal } from "./src/accuracy/memo.ts";
+export type { AccuracyAwareOptions } from "./src/accuracy/options.ts";
+export type { AccuracyAwareResult } from "./src/accuracy/result.ts";
+export type { Certificate } from "./src/accuracy/certify.ts";
+export {
+  buildSweepReport,
+  encodeSweepCsv,
+  formatSweep,
+  renderSweepPlot,
+  type SweepReport,
+} from "./src/report/sweep_report.ts";
 export type { Algorithm, Phase, QuantizeEvent, QuantizeOptions } from "./src/api/quantize_options.ts";
 export { datasetFromArrays } from "./src/data/memory_dataset.ts";
 export { type Dataset, type Labels, type SampleInput } from "./src/data/dataset.ts";

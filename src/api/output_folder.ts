@@ -18,6 +18,11 @@ export class OutputFolder {
     return new OutputFolder(path);
   }
 
+  /** Path of a file in the folder. */
+  pathOf(name: string): string {
+    return join(this.path, name);
+  }
+
   /** Writes a file beside its place and renames it there, so that no reader sees half of it; gives its path. */
   async write(name: string, content: Uint8Array | string): Promise<string> {
     const path = join(this.path, name);

@@ -89,6 +89,7 @@ export async function reportQuantization(context: ReportContext): Promise<Report
     calibration: await describe(calibration, result.calibrationSamples),
     metrics: options.metrics,
     accuracy: result.accuracy,
+    certificate: result.certificate,
     groups: result.groups,
     layers: result.layers,
     candidates: result.candidates,

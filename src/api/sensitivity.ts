@@ -1,10 +1,12 @@
 /** The sensitivity table as a file: written by `rank`, edited by people, obeyed by `quantize`. */
-import { encodeCsv } from "../report/csv.ts";
 import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
 import type { SensitivityTable } from "../accuracy/rank_problem.ts";
 import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../data/spelling.ts";
 import type { Group } from "../graph/quantizer.ts";
+import { encodeCsv } from "../report/csv.ts";
+import { formatValue } from "../report/summary.ts";
+import { formatTable } from "../report/table.ts";
 
 /** Groups that stay in one precision, by name. */
 export interface Holds {
@@ -60,6 +62,19 @@ export function encodeSensitivityCsv(rows: readonly SensitivityRow[]): string {
     ["rank", "group", "nodes", "score", "gain", "macs"],
     rows.map(({ rank, group, nodes, score, gain, macs }) => [rank, group, nodes.join(" "), score, gain, macs]),
   );
+}
+
+/** The table for people. */
+export function formatSensitivity({ metric, ranking, samples, groups }: SensitivityDocument): string {
+  const score = ranking === "metric" ? metric : `-${ranking}`;
+  const rows = groups.map(({ rank, group, score, gain, macs }) => [
+    rank,
+    group,
+    formatValue(score),
+    formatValue(gain),
+    `${(100 * macs).toFixed(1)} %`,
+  ]);
+  return `${formatTable([["rank", "group", score, "gain", "MACs"], ...rows])}\n\nScored on ${samples} samples`;
 }
 
 /** Reads what an edited document prescribes; `file` is shown in messages. Throws UsageError for what is no such document. */

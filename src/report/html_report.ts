@@ -6,7 +6,7 @@ import style from "./html_report.css" with { type: "text" };
 import { quoteCommand } from "./quote_command.ts";
 import type { Report } from "./report.ts";
 import { LARGEST_RANKING, networkPlot, sensitivityPlot, trajectoryPlot } from "./report_plots.ts";
-import { formatValue, formatVerdict } from "./summary.ts";
+import { formatHoldout, formatValue, formatVerdict } from "./summary.ts";
 import { formatBytes, formatCount, formatPlural, formatSeconds } from "./table.ts";
 
 /** The whole page. Scripts other than its own cannot run in it, nor can it load anything. */
@@ -115,8 +115,10 @@ ${
 </section>`;
 }
 
-function notices({ warnings, notes }: Report): Html {
-  return html`${warnings.map((text) => html`<p class="notice"><strong>Warning</strong> ${text}</p>`)}
+function notices(report: Report): Html {
+  const { warnings, notes } = report;
+  return html`${formatHoldout(report).map((text) => html`<p class="notice"><strong>Certificate</strong> ${text}</p>`)}
+${warnings.map((text) => html`<p class="notice"><strong>Warning</strong> ${text}</p>`)}
 ${notes.map((text) => html`<p class="notice"><strong>Note</strong> ${text}</p>`)}`;
 }
 

@@ -1,4 +1,5 @@
 /** report.json: everything about a quantization that a person or a script may ask for later. */
+import type { Certificate } from "../accuracy/certify.ts";
 import { REASONS, type Step } from "../accuracy/trace.ts";
 import type { AccuracyAwareResult } from "../accuracy/result.ts";
 import type { Drops } from "../accuracy/drop.ts";
@@ -93,6 +94,8 @@ export interface ReportParts {
   readonly calibration: ReportedDataset;
   readonly metrics: readonly { readonly name: string; readonly direction: MetricDirection }[];
   readonly accuracy: AccuracyAwareResult;
+  /** The verdict of samples that no decision was made on; undefined where none were held back. */
+  readonly certificate?: Certificate | undefined;
   /** In the order of the assignment. */
   readonly groups: readonly { readonly name: string; readonly nodes: readonly string[]; readonly macs: number }[];
   /** In graph order. */
@@ -128,6 +131,8 @@ export interface Report {
   readonly maximalDrop: number | null;
   readonly dropType: string;
   readonly reached: boolean;
+  /** The verdict of samples that no decision was made on; null where none were held back. */
+  readonly holdout: Certificate | null;
   readonly metrics: readonly ReportedMetric[];
   readonly groups: readonly ReportedGroup[];
   /** Every operator, in graph order. */
@@ -185,6 +190,7 @@ export function buildReport(parts: ReportParts): Report {
     maximalDrop: isDefault ? null : options.maximalDrop,
     dropType: options.dropType,
     reached: accuracy.reached,
+    holdout: parts.certificate ?? null,
     metrics,
     groups: reportedGroups,
     layers: reportLayers(parts.layers, accuracy.groups),

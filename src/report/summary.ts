@@ -15,6 +15,7 @@ export function formatSummary(report: Report, paths: ResultPaths): string {
   const blocks = [
     formatVerdict(report),
     formatMetrics(report.metrics),
+    ...formatHoldout(report),
     ...formatReverted(report),
     ...formatMended(report),
     formatFacts(report, paths),
@@ -90,6 +91,18 @@ function formatMetrics(metrics: readonly ReportedMetric[]): string {
     formatValue(standardError),
   ]);
   return formatTable([head, ...rows]);
+}
+
+/** What the samples held back say: a sentence per metric. */
+export function formatHoldout({ holdout }: Report): string[] {
+  if (!holdout) return [];
+  return holdout.metrics.map(({ name, baseline, value, drop, threshold, standardError }) =>
+    `On ${formatPlural(holdout.samples, "sample")} never used for decisions ${name} is ${formatValue(value)} (float ${
+      formatValue(baseline)
+    }): drop ${formatValue(drop)} ± ${formatValue(standardError)}, ${
+      drop <= threshold ? "within" : "beyond"
+    } the allowed ${formatValue(threshold)}`
+  );
 }
 
 function formatReverted({ groups, reverted, trace, metric }: Report): string[] {

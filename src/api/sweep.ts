@@ -1,0 +1,38 @@
+/** Several allowed drops for the price of the smallest: one trajectory, one model per drop. */
+import { sweepMaximalDrop } from "../accuracy/sweep.ts";
+import { UsageError } from "../base/errors.ts";
+import { assembleProblem } from "./assembled_problem.ts";
+import type { Model } from "./model.ts";
+import { PhaseClock } from "./phase_clock.ts";
+import { finishQuantization, type QuantizeResult } from "./quantize.ts";
+import type { QuantizeOptions } from "./quantize_options.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** What one allowed drop gives. Its cost is what it added to those of the smaller drops; its seconds are those of the whole sweep. */
+export interface SweepEntry {
+  readonly maximalDrop: number;
+  readonly result: QuantizeResult;
+}
+
+/** Quantizes once per allowed drop, in the order given; each entry equals what `quantizeModel` gives for that drop. */
+export async function sweepQuantization(
+  runtime: Runtime,
+  model: Model,
+  maximalDrops: readonly number[],
+  options: QuantizeOptions,
+): Promise<SweepEntry[]> {
+  const twice = maximalDrops.find((drop, index) => maximalDrops.indexOf(drop) !== index);
+  if (maximalDrops.length === 0) throw new UsageError("Cannot sweep maximal_drop: there is no value, expected several");
+  if (twice !== undefined) throw new UsageError(`Cannot sweep maximal_drop: ${twice} is given twice`);
+  if (options.algorithm === "DefaultQuantization") {
+    throw new UsageError("Cannot sweep maximal_drop: DefaultQuantization takes whatever drop there is");
+  }
+  const clock = new PhaseClock(options);
+  using assembled = await assembleProblem(runtime, model, options, clock);
+  const rows = await sweepMaximalDrop(assembled.problem, maximalDrops, assembled.options, assembled.hooks);
+  const entries: SweepEntry[] = [];
+  for (const { maximalDrop, result } of rows) {
+    entries.push({ maximalDrop, result: await finishQuantization(assembled, result, clock) });
+  }
+  return entries;
+}
