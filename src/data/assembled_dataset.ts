@@ -46,6 +46,7 @@ export function assembleDataset(parts: DatasetParts): Dataset {
     labels,
     classes,
     sampleName: (index) => names?.[index] ?? String(index),
+    ...(sources[0]?.placement ? { placement: sources[0].placement } : {}),
     sha256: () => hash ??= hashParts(parts),
     read(indices, signal): Promise<HostTensor[]> {
       if (closed) return Promise.reject(new DatasetError(`Cannot read dataset "${name}": it is closed`));

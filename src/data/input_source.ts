@@ -3,7 +3,7 @@ import { DatasetError } from "../base/errors.ts";
 import { allocate, type HostTensor, type TensorData } from "../base/tensor.ts";
 import type { ArrayRows } from "./array_rows.ts";
 import type { ContentHash } from "./content_hash.ts";
-import type { Normalization, SampleInput } from "./dataset.ts";
+import type { Normalization, Placement, SampleInput } from "./dataset.ts";
 import type { ChannelAffine } from "./preprocessing.ts";
 import type { Layout } from "./pixels.ts";
 
@@ -15,6 +15,8 @@ export interface InputSource {
   readonly names: readonly string[] | undefined;
   /** Values of the samples, packed in the order of `indices`. */
   read(indices: readonly number[], signal: AbortSignal | undefined): Promise<TensorData>;
+  /** Where a sample lies in its picture; absent where it is no picture or is taken as it lies on disk. */
+  placement?(index: number): Promise<Placement>;
   /** Feeds whatever decides the values into the hash. */
   hashInto(hash: ContentHash): Promise<void>;
   close(): void;

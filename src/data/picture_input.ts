@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { DatasetError } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { elementCount } from "../base/tensor.ts";
+import type { Placement } from "./dataset.ts";
 import { type DecodePool, undecodable } from "./decode_pool.ts";
 import { type InputSource, normalizationOf } from "./input_source.ts";
 import { parsePictureHeader } from "./picture_header.ts";
 import { type Layout, sampleShape } from "./pixels.ts";
-import { type PictureSize, preprocessedSize, type Preprocessing } from "./preprocessing.ts";
+import { type PictureSize, placementOf, preprocessedSize, type Preprocessing } from "./preprocessing.ts";
 import { readDataFile } from "./read_file.ts";
 import { createSampleCache, type SampleCache } from "./sample_cache.ts";
 
@@ -38,6 +39,9 @@ export async function openPictureInput(options: PictureInputOptions): Promise<In
     length: files.length,
     names: files,
     read: (indices, signal) => samples.read(indices, signal),
+    ...(preprocessing.steps.some(({ type }) => type === "resize" || type === "crop")
+      ? { placement: (index) => placementIn(join(folder, files[index] ?? ""), preprocessing) }
+      : {}),
     async hashInto(hash) {
       hash.text(JSON.stringify([preprocessing.steps, layout]));
       for (let start = 0; start < files.length; start += HASHED_AT_ONCE) {
@@ -57,10 +61,19 @@ export async function openPictureInput(options: PictureInputOptions): Promise<In
 const HASHED_AT_ONCE = 256;
 
 async function probe(path: string, { steps }: Preprocessing): Promise<PictureSize> {
+  return await withSizeOf(path, (size) => preprocessedSize(size, steps));
+}
+
+async function placementIn(path: string, { steps }: Preprocessing): Promise<Placement> {
+  return await withSizeOf(path, (size) => placementOf(size, steps));
+}
+
+/** What follows from a picture's size; of the file only the head is decoded. */
+async function withSizeOf<T>(path: string, use: (size: PictureSize) => T): Promise<T> {
   const bytes = await readDataFile(path);
   try {
     const { width, height } = parsePictureHeader(bytes);
-    return preprocessedSize({ width, height, channels: 3 }, steps);
+    return use({ width, height, channels: 3 });
   } catch (cause) {
     throw undecodable(path, cause instanceof Error ? cause.message : String(cause));
   }

@@ -1,5 +1,6 @@
 /** Preprocessing of pictures in Accuracy Checker's vocabulary: what its steps mean here, and carrying them out. */
 import { DatasetError } from "../base/errors.ts";
+import type { Placement } from "./dataset.ts";
 import { channelsReversed, cropped, grayscale, type Pixels } from "./pixels.ts";
 import { type Interpolation, resized } from "./resize.ts";
 
@@ -59,6 +60,26 @@ export function preprocessedSize(size: PictureSize, steps: readonly PixelStep[])
     if (step.type === "gray") result = { ...result, channels: 1 };
   }
   return result;
+}
+
+/** Where what `preprocess` gives for a picture of this size lies in it. */
+export function placementOf(size: PictureSize, steps: readonly PixelStep[]): Placement {
+  let { left, top, scaleX, scaleY } = { left: 0, top: 0, scaleX: 1, scaleY: 1 };
+  let current = size;
+  for (const step of steps) {
+    const next = preprocessedSize(current, [step]);
+    if (step.type === "resize") {
+      scaleX *= current.width / next.width;
+      scaleY *= current.height / next.height;
+    }
+    if (step.type === "crop") {
+      const rectangle = cropRectangle(current, step);
+      left += rectangle.left * scaleX;
+      top += rectangle.top * scaleY;
+    }
+    current = next;
+  }
+  return { left, top, scaleX, scaleY };
 }
 
 function applyStep(pixels: Pixels, step: PixelStep): Pixels {
