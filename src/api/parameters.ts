@@ -58,6 +58,12 @@ const QUANTIZATION: readonly Omit<Parameter, "section">[] = [
     description: "Leaves sums, means and normalizations of transformers in float.",
   },
   {
+    pot: "lone_arithmetic",
+    type: "boolean",
+    default: false,
+    description: "Whether sums and products that only float operators read are quantized, as POT has it.",
+  },
+  {
     pot: "saturation_fix",
     type: "choice",
     choices: ["no", "first_layer", "all"],

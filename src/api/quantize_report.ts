@@ -102,6 +102,7 @@ export async function reportQuantization(context: ReportContext): Promise<Report
       ...options.quantization,
       targetDevice: options.targetDevice ?? "ANY",
       modelType: options.modelType ?? null,
+      loneArithmetic: options.loneArithmetic ?? false,
       ignored: options.ignored ?? null,
     },
     versions: { holdfast: VERSION, deno: Deno.version.deno, v8: Deno.version.v8 },

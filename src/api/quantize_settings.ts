@@ -25,6 +25,7 @@ export interface QuantizeSettings extends
     | "statSubsetSize"
     | "targetDevice"
     | "modelType"
+    | "loneArithmetic"
     | "ignored"
   > {
   /** Metrics that a configuration asks for; empty for none. */
@@ -50,6 +51,7 @@ export function settingsOf(given: GivenParameters): QuantizeSettings {
     ...optional("statSubsetSize", value<number>("stat_subset_size")),
     ...optional("targetDevice", value<TargetDevice>("target_device")),
     ...optional("modelType", value<"transformer">("model_type")),
+    ...optional("loneArithmetic", value<boolean>("lone_arithmetic")),
     ...optional("ignored", ignoredOf(given)),
     metrics,
     notes,

@@ -212,11 +212,12 @@ export class Workbench {
 }
 
 function prepareQuantizers(typed: TypedGraph, options: QuantizeOptions): Prepared {
-  const { targetDevice, modelType, ignored, quantization } = options;
+  const { targetDevice, modelType, loneArithmetic, ignored, quantization } = options;
   const weightGranularity = quantization?.weights?.granularity;
   return prepare(typed, {
     ...(targetDevice ? { targetDevice } : {}),
     ...(modelType ? { modelType } : {}),
+    ...(loneArithmetic ? { loneArithmetic } : {}),
     ...(ignored ? { ignored } : {}),
     ...(weightGranularity ? { weightGranularity } : {}),
   });

@@ -13,6 +13,26 @@ export const MOVEMENT: ReadonlySet<string> = new Set([
   "Slice",
 ]);
 
+/** Functions of one value that runtimes fuse into the operator before. */
+export const ACTIVATIONS: ReadonlySet<string> = new Set([
+  "Relu",
+  "LeakyRelu",
+  "PRelu",
+  "Clip",
+  "Elu",
+  "Selu",
+  "Celu",
+  "Sigmoid",
+  "HardSigmoid",
+  "HardSwish",
+  "Tanh",
+  "Softplus",
+  "Softsign",
+  "Mish",
+  "Gelu",
+  "ThresholdedRelu",
+]);
+
 /** The activation among two operands of which the other is constant. */
 export function operandBesideConstant(view: GraphView, node: Node): string | undefined {
   const [a, b] = node.inputs;

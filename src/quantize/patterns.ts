@@ -7,7 +7,7 @@
 import type { Node } from "../graph/graph.ts";
 import { findAttention, findMask } from "./attention_patterns.ts";
 import type { GraphView } from "./graph_view.ts";
-import { operandBesideConstant } from "./operands.ts";
+import { ACTIVATIONS, operandBesideConstant } from "./operands.ts";
 
 /** One family of subgraphs. */
 export interface Pattern {
@@ -16,25 +16,6 @@ export interface Pattern {
 }
 
 const WEIGHTED = new Set(["Conv", "ConvTranspose", "MatMul", "Gemm"]);
-
-const ACTIVATIONS = new Set([
-  "Relu",
-  "LeakyRelu",
-  "PRelu",
-  "Clip",
-  "Elu",
-  "Selu",
-  "Celu",
-  "Sigmoid",
-  "HardSigmoid",
-  "HardSwish",
-  "Tanh",
-  "Softplus",
-  "Softsign",
-  "Mish",
-  "Gelu",
-  "ThresholdedRelu",
-]);
 
 /** What a gate such as that of swish (x · sigmoid(x)) is spelled with, constants aside. */
 const GATE_CORES = new Set(["Sigmoid", "HardSigmoid", "Clip", "Relu", "Softplus", "Tanh", "Erf"]);
@@ -167,13 +148,32 @@ function findFusedEltwise(view: GraphView, node: Node): Node[] {
   let value = source;
   for (let steps = 0; steps < 4; steps++) {
     const producer = view.producer(value);
-    if (!producer || view.onlyConsumer(value) === undefined) return [];
+    if (!producer || !hasOneReader(view, value)) return [];
     if (isWeighted(view, producer)) return [node];
-    const before = ACTIVATIONS.has(producer.type) ? producer.inputs[0] : eltwiseSource(view, producer);
+    const before = ACTIVATIONS.has(producer.type)
+      ? producer.inputs[0]
+      : gateSource(view, producer) ?? eltwiseSource(view, producer);
     if (before === undefined) return [];
     value = before;
   }
   return [];
+}
+
+/** Whether one node reads a value, or one gate, which is a single operator where POT looks at it. */
+function hasOneReader(view: GraphView, value: string): boolean {
+  if (view.onlyConsumer(value) !== undefined) return true;
+  const readers = view.consumers(value).map((edge) => edge.node);
+  const gate = readers.map((reader) => gateOf(view, reader)).find((nodes) => nodes !== undefined);
+  return gate !== undefined && !view.escapes(value) && readers.every((reader) => gate.includes(reader));
+}
+
+/** What goes into the gate that ends with a node; undefined where none does. */
+function gateSource(view: GraphView, end: Node): string | undefined {
+  const scaled = operandBesideConstant(view, end);
+  const product = scaled === undefined ? end : view.producer(scaled);
+  const gate = product && gateOf(view, product);
+  if (gate?.at(-1) !== end) return undefined;
+  return product!.inputs.find((value) => !gate.some((node) => node.outputs.includes(value)));
 }
 
 function eltwiseSource(view: GraphView, node: Node): string | undefined {

@@ -6,11 +6,13 @@ import type { Quantizer, QuantizerLayout } from "../graph/quantizer.ts";
 import type { Edge, GraphView } from "./graph_view.ts";
 import { formGroups, type Grouping, operandKey, type Role } from "./groups.ts";
 import { ignoredNodes, type IgnoredScope } from "./ignored.ts";
+import { findLone } from "./lone_arithmetic.ts";
 import { findSkipped } from "./patterns.ts";
 import { addSite, climb, dataInputs, type Sites } from "./propagation.ts";
 import type { Schemes, TargetDevice } from "./scheme.ts";
 import { findDetectionTails, zeroPads } from "./skipped.ts";
 import { TARGETS } from "./targets.ts";
+import { wantedOperands } from "./wanted_operands.ts";
 
 /** What placement depends on. */
 export interface PlacementOptions {
@@ -18,6 +20,8 @@ export interface PlacementOptions {
   readonly ignored?: IgnoredScope;
   /** `transformer` leaves sums, means and normalizations in float. */
   readonly modelType?: "transformer";
+  /** Whether sums and products are quantized even where their results stay in float, as POT has it; `false` unless stated. */
+  readonly loneArithmetic?: boolean;
 }
 
 /** A layout, and what its quantizers have to do with each other. */
@@ -57,21 +61,20 @@ export function placeQuantizers(view: GraphView, options: PlacementOptions, sche
   const skipped = nodesToSkip(view, options);
   const isAgnostic = (node: Node) =>
     node.domain === "" && table.agnostic.has(node.type) && !skipped.has(node.name) && canCarry(view, node);
-  const quantized = new Set<string>();
+  const wanted = wantedOperands(view, (node) => skipped.has(node.name) ? undefined : table.quantizable.get(node.type));
+  if (!options.loneArithmetic) {
+    for (const name of findLone(view, wanted, isAgnostic)) {
+      wanted.delete(name);
+      skipped.set(name, "arithmetic without a quantized reader");
+    }
+  }
+  const quantized = new Set(wanted.keys());
   const activations: Sites = new Map();
   const constants: Edge[] = [];
-  for (const node of view.nodes) {
-    const operator = node.domain === "" && !skipped.has(node.name) ? table.quantizable.get(node.type) : undefined;
-    if (!operator) continue;
-    const edges = (operator.inputs ?? node.inputs.map((_, input) => input))
-      .filter((input) => (node.inputs[input] ?? "") !== "").map((input) => ({ node, input }));
-    if (!isWorthQuantizing(view, edges)) continue;
-    quantized.add(node.name);
-    for (const edge of edges) {
-      const value = node.inputs[edge.input]!;
-      if (view.isConstant(value)) constants.push(edge);
-      else addSite(activations, value, edge);
-    }
+  for (const edge of [...wanted.values()].flat()) {
+    const value = edge.node.inputs[edge.input]!;
+    if (view.isConstant(value)) constants.push(edge);
+    else addSite(activations, value, edge);
   }
   climb(view, activations, isAgnostic);
   for (const [value, edges] of activations) {
@@ -105,12 +108,6 @@ function canCarry(view: GraphView, node: Node): boolean {
   const isFloat = dataInputs(node).every((input) => view.isQuantizableValue(node.inputs[input]!));
   return isFloat && dataInputs(node).some((input) => !view.isConstant(node.inputs[input]!)) &&
     (node.type === "Concat" || !view.isConstant(node.inputs[0]!));
-}
-
-/** All inputs can carry a quantizer, and not all are constant. */
-function isWorthQuantizing(view: GraphView, edges: readonly Edge[]): boolean {
-  const values = edges.map(({ node, input }) => node.inputs[input]!);
-  return values.every((value) => view.isQuantizableValue(value)) && values.some((value) => !view.isConstant(value));
 }
 
 function activationDrafts(sites: Sites): Draft[] {

@@ -126,3 +126,9 @@ Deno.test("settingsOf() notes what has no effect and goes on", () => {
     "exec_log_dir has no effect: the report has every step",
   ]);
 });
+
+Deno.test("settingsOf() reads whether lone arithmetic is quantized", () => {
+  assert.equal(settingsFrom("{}").loneArithmetic, undefined);
+  assert.equal(settingsFrom(`{ "lone_arithmetic": true }`).loneArithmetic, true);
+  assert.throws(() => settingsFrom(`{ "lone_arithmetic": "yes" }`), refused(/lone_arithmetic/));
+});

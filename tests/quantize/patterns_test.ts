@@ -92,6 +92,15 @@ const CASES: Readonly<Record<string, PatternCase>> = {
       withConstant(b, "Add", "shift", withConstant(b, "Mul", "scale", b.node("Relu", [conv(b, "c", x)]))),
     skips: ["scale", "shift"],
   },
+  "scale and shift behind weights and hard swish, which several nodes spell": {
+    build: (b, x) => {
+      const c = conv(b, "c", x);
+      const product = b.node("Mul", [c, clip(b, "clip", withConstant(b, "Add", "three", c))], { name: "product" });
+      const swish = withConstant(b, "Div", "sixth", product);
+      return withConstant(b, "Add", "shift", withConstant(b, "Mul", "scale", swish));
+    },
+    skips: ["three", "clip", "product", "sixth", "scale", "shift"],
+  },
   "a scale behind weights that others read too": {
     build: (b, x) => {
       const y = conv(b, "c", x);
