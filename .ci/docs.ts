@@ -1,4 +1,5 @@
 /** Writes what documents say of options and operators from the tables that the program itself reads: docs/configuration.md, README.md. */
+import { CATALOG } from "../src/api/metric_catalog.ts";
 import { flagOf, IDLE_PARAMETERS, type Parameter, PARAMETERS } from "../src/api/parameters.ts";
 import { KNOBS } from "../src/base/knobs.ts";
 import { OPSET_RANGE } from "../src/graph/import.ts";
@@ -83,6 +84,13 @@ ${parameterTable("quantization")}
 | \`ignored\` | \`scope\` (names of nodes), \`patterns\` (regular expressions over names), \`operations\` (each \`type\`, and \`attributes\` that must be equal) |
 | \`metrics\` | for each metric \`name\`, and where wanted \`type\`, \`top_k\`, \`baseline_value\` (then the float network is not measured), \`maximal_drop\` (its own) |
 
+## Metrics
+
+\`--metric\` and \`metrics\` take these names, or the path of a TypeScript module whose default export is a metric or a list of them
+(\`examples/custom_metric.ts\`). Several may be given; all must keep within their drop.
+
+${metricTable()}
+
 ## Accepted without effect
 
 POT's configurations may have these; the run says so in a note. Values that would change something are refused.
@@ -128,6 +136,14 @@ function defaultOf({ default: fallback, ...rest }: Parameter): string {
     : "";
   if (fallback === undefined || (Array.isArray(fallback) && fallback.length === 0)) return "–";
   return `${fallback === Infinity ? "unlimited" : String(fallback)}${inPot}`;
+}
+
+function metricTable(): string {
+  const rows = CATALOG.map(({ name, description, options = {} }) => {
+    const keys = Object.keys(options).map((key) => `\`${key}\``).join(", ");
+    return `| \`${name}\` | ${cell(description)} | ${keys || "–"} |`;
+  });
+  return ["| metric | meaning | options |", "| --- | --- | --- |", ...rows].join("\n");
 }
 
 function idleTable(): string {
