@@ -199,6 +199,10 @@ export class Workbench {
     if (!("path" in journal)) return { journal, keyPrefix };
     const opened = await DiskJournal.open(journal, identity);
     for (const text of opened.notes) this.note(text);
+    if (opened.size > 0) {
+      const text = `Journal "${journal.path}" has ${opened.size} evaluations to go on from`;
+      this.#options.onEvent?.({ kind: "note", text });
+    }
     return { journal: opened, keyPrefix };
   }
 

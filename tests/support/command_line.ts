@@ -10,12 +10,18 @@ export interface Ran {
 
 const CLI = new URL("../../cli.ts", import.meta.url).pathname;
 
+/** A command line in a process of its own, ready to be started. */
+export function commandFor(args: readonly string[], options: Deno.CommandOptions = {}): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    ...options,
+    args: ["run", "-A", "--quiet", CLI, ...args],
+    env: { ...options.env, NO_COLOR: "1" },
+  });
+}
+
 /** Runs a command line to its end. */
 export async function runCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", CLI, ...args],
-    env: { ...env, NO_COLOR: "1" },
-  }).output();
+  const { code, stdout, stderr } = await commandFor(args, { env: { ...env } }).output();
   const decoder = new TextDecoder();
   return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
 }
