@@ -10,6 +10,7 @@ import { SampleStore } from "../evaluate/sample_store.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { buildPlan } from "../plan/build.ts";
 import { Session } from "../run/session.ts";
+import { guardBatch } from "./batch_guard.ts";
 import type { Model } from "./model.ts";
 import { chooseBatch, feedOf, prepareNetwork } from "./network.ts";
 import type { Runtime } from "./runtime.ts";
@@ -103,7 +104,7 @@ async function openEvaluator(
   const { onProgress, float } = options;
   const { gpu, pipelines } = runtime;
   const memoryBudget = options.memoryBudget ?? MEMORY_BUDGET;
-  const network = prepareNetwork(model, dataset);
+  const network = await guardBatch(runtime, prepareNetwork(model, dataset), dataset);
   const batchSize = chooseBatch(network, dataset, { runtime, batchSize: options.batchSize, memoryBudget });
   const { metrics } = options;
   const feed = feedOf(network, dataset, metrics);

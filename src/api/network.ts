@@ -22,6 +22,8 @@ export interface Network {
   /** After the passes; computes what the model computes, for any batch if `takesAnyBatch`. */
   readonly graph: Graph;
   readonly takesAnyBatch: boolean;
+  /** Whether the file had fixed the batch size: see `guardBatch`. */
+  readonly wasFixed: boolean;
   /** What the user should know: a batch size that could not be freed, for instance. */
   readonly notes: readonly string[];
 }
@@ -43,7 +45,7 @@ export function prepareNetwork(model: Model, dataset: Dataset): Network {
   ];
   const graph = runPasses(lifted.graph, sampleTypes(lifted.graph, dataset, 1));
   checkNumbers(graph);
-  return { model, graph, takesAnyBatch: lifted.takesAnyBatch, notes };
+  return { model, graph, takesAnyBatch: lifted.takesAnyBatch, wasFixed: lifted.wasFixed, notes };
 }
 
 /** Types of a network's inputs for samples of a dataset. */

@@ -15,6 +15,7 @@ import { buildPlan } from "../plan/build.ts";
 import { calibrate, type CalibrationOptions, type Candidate } from "../quantize/default_quantization.ts";
 import { prepare, type Prepared } from "../quantize/prepare.ts";
 import { Session } from "../run/session.ts";
+import { guardBatch } from "./batch_guard.ts";
 import { candidateData, weightsOnly } from "./candidates.ts";
 import { type DecisionData, divideData } from "./decision_data.ts";
 import { firstIndices, MEMORY_BUDGET } from "./evaluate.ts";
@@ -54,11 +55,10 @@ export class Workbench {
   /** Content of calibration options → candidate. */
   readonly #known = new Map<string, number>();
 
-  private constructor(runtime: Runtime, model: Model, options: QuantizeOptions, data: DecisionData) {
+  private constructor(runtime: Runtime, options: QuantizeOptions, data: DecisionData, network: Network) {
     this.#runtime = runtime;
     this.#options = options;
     this.data = data;
-    const network = prepareNetwork(model, data.decisions);
     for (const text of [...data.notes, ...network.notes]) this.note(text);
     this.typed = inferTypes(network.graph, sampleTypes(network.graph, data.decisions, 1));
     this.prepared = prepareQuantizers(this.typed, options);
@@ -87,7 +87,9 @@ export class Workbench {
 
   /** Divides the samples and prepares the network; throws what does not fit, or is not supported. */
   static async open(runtime: Runtime, model: Model, options: QuantizeOptions): Promise<Workbench> {
-    return new Workbench(runtime, model, options, await divideData(runtime, model, options));
+    const data = await divideData(runtime, model, options);
+    const network = prepareNetwork(model, data.decisions);
+    return new Workbench(runtime, options, data, await guardBatch(runtime, network, data.decisions));
   }
 
   /** Remembers a note and tells it. */
