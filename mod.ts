@@ -13,6 +13,14 @@ export {
   type OwnAccuracy,
   quantizeWithAccuracyControl,
 } from "./src/api/accuracy_control.ts";
+export { compareModels, type CompareOptions } from "./src/api/compare.ts";
+export {
+  type ComparedLayer,
+  type Comparison,
+  comparisonPlot,
+  encodeComparison,
+  formatComparison,
+} from "./src/report/comparison_report.ts";
 export { quantizeModel, type QuantizeResult } from "./src/api/quantize.ts";
 export { rankModel } from "./src/api/rank.ts";
 export { type SweepEntry, sweepQuantization } from "./src/api/sweep.ts";
@@ -52,6 +60,23 @@ export {
   type Metric,
   type MetricRun,
 } from "./src/evaluate/metric.ts";
+export { floatCosine, floatSquaredError, topAgreement } from "./src/evaluate/agreement.ts";
+export { f1, type F1Average, matthewsCorrelation, meanClassAccuracy } from "./src/evaluate/classification_scores.ts";
+export { cocoMap, type CocoMapOptions } from "./src/evaluate/coco_map.ts";
+export type { Box, Detection, DetectionAdapter, DetectionFilter, InputSize } from "./src/evaluate/detections.ts";
+export { fastestDetAdapter } from "./src/evaluate/fastestdet_adapter.ts";
+export {
+  meanAbsolute,
+  meanSquared,
+  peakSignalToNoiseRatio,
+  pearson,
+  spearman,
+  targetCosine,
+} from "./src/evaluate/regression_scores.ts";
+export { meanIou, pixelAccuracy, type SegmentationOptions } from "./src/evaluate/segmentation.ts";
+export { type BoxOrder, ssdAdapter, type SsdOptions } from "./src/evaluate/ssd_adapter.ts";
+export { characterAccuracy, lineAccuracy, type TextOptions } from "./src/evaluate/text_lines.ts";
+export { yoloV3Adapter, yoloV5Adapter, yoloV8Adapter } from "./src/evaluate/yolo_adapters.ts";
 export { DatasetError, DeviceError, ModelError, ShaderError, UnsupportedError, UsageError } from "./src/base/errors.ts";
 export type { Closeness } from "./src/api/closeness.ts";
 export { describeDevice, type DeviceDescription } from "./src/api/describe_device.ts";

@@ -52,6 +52,7 @@ import { reshapes } from "./reshape.ts";
 import { RESIZE_OPERATORS } from "./resize.ts";
 import { reverseSequence } from "./reverse_sequence.ts";
 import { roiAlign } from "./roi_align.ts";
+import { sampleError } from "./sample_error.ts";
 import { sampleHistogram } from "./sample_histogram.ts";
 import { sampleRange } from "./sample_range.ts";
 import { scatterElements, scatterOld } from "./scatter_elements.ts";
@@ -130,6 +131,7 @@ export const OPERATORS: readonly OpDef[] = [
   ...RESIZE_OPERATORS,
   reverseSequence,
   roiAlign,
+  sampleError,
   sampleHistogram,
   sampleRange,
   scatterElements,

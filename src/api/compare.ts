@@ -1,0 +1,92 @@
+/** Where two versions of a network differ, value by value: what a quantized network loses, and in which layer. */
+import type { Dataset } from "../data/dataset.ts";
+import { BatchRunner } from "../evaluate/batch_runner.ts";
+import { feedTypes } from "../evaluate/feed.ts";
+import { limitDataset } from "../evaluate/limited_dataset.ts";
+import { SampleStore } from "../evaluate/sample_store.ts";
+import { ValueError } from "../evaluate/value_error.ts";
+import { inferTypes } from "../ops/infer.ts";
+import { type PairedValue, pairGraphs } from "../passes/pair_graphs.ts";
+import { buildPlan } from "../plan/build.ts";
+import type { ComparedLayer, Comparison } from "../report/comparison_report.ts";
+import { Session } from "../run/session.ts";
+import { firstIndices, MEMORY_BUDGET } from "./evaluate.ts";
+import type { Model } from "./model.ts";
+import { chooseBatch, feedOf, prepareNetwork, sampleTypes } from "./network.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** Samples compared unless stated: errors of layers hardly depend on how many. */
+const SAMPLES = 100;
+
+/** How to compare. */
+export interface CompareOptions {
+  /** Samples to use, from the first on; 100 unless stated. */
+  readonly limit?: number | undefined;
+  readonly batchSize?: number | undefined;
+  /** Bytes. */
+  readonly memoryBudget?: number | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Runs both networks over samples and compares every value that both have. The first is the reference. */
+export async function compareModels(
+  runtime: Runtime,
+  first: Model,
+  second: Model,
+  dataset: Dataset,
+  options: CompareOptions = {},
+): Promise<Comparison> {
+  const start = performance.now();
+  const { gpu, pipelines } = runtime;
+  const { memoryBudget = MEMORY_BUDGET, onProgress, signal } = options;
+  const limited = limitDataset(dataset, options.limit ?? SAMPLES);
+  const networks = [prepareNetwork(first, limited), prepareNetwork(second, limited)] as const;
+  const { graph, pairs } = pairGraphs(networks[0].graph, networks[1].graph, sampleTypes(networks[0].graph, limited, 1));
+  const network = { ...networks[0], graph, takesAnyBatch: networks.every(({ takesAnyBatch }) => takesAnyBatch) };
+  const batch = chooseBatch(network, limited, { runtime, batchSize: options.batchSize, memoryBudget });
+  const feed = feedOf(network, limited);
+  const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batch)), [], { target: gpu.kernelTarget });
+  using session = await Session.create(gpu, pipelines, plan);
+  using store = new SampleStore(gpu, limited, feed.inputs, memoryBudget);
+  using runner = new BatchRunner(gpu, session, store, batch);
+  const errors = pairs.map(() => new ValueError());
+  const indices = firstIndices(limited, undefined);
+  await runner.run(indices, {
+    encode: (encoder, collect) => {
+      session.encode(encoder);
+      collect(0);
+    },
+    take: (_lane, _position, outputs) => outputs.forEach(({ data }, place) => errors[place]!.add(data)),
+    onProgress: (done) => onProgress?.(done, indices.length),
+    ...(signal ? { signal } : {}),
+  });
+  return {
+    samples: indices.length,
+    layers: describe(pairs, errors),
+    notes: [...new Set(networks.flatMap(({ notes }) => notes))],
+    seconds: (performance.now() - start) / 1000,
+  };
+}
+
+function describe(pairs: readonly PairedValue[], errors: readonly ValueError[]): ComparedLayer[] {
+  const ratios = new Map(pairs.map(({ value }, place) => [value, errors[place]!.sqnr] as const));
+  const layers = pairs.map(({ value, node, other }, place): ComparedLayer => {
+    const { sqnr, cosine, maxError } = errors[place]!;
+    const inputs = node.inputs.flatMap((input) => ratios.get(input) ?? []);
+    const best = Math.min(...inputs);
+    return {
+      position: place,
+      value,
+      node: node.name,
+      type: node.type,
+      isQuantized: other.inputs.some((input) => !node.inputs.includes(input)),
+      sqnr,
+      loss: inputs.length === 0 || !Number.isFinite(best) ? undefined : best - sqnr,
+      cosine,
+      maxError,
+    };
+  });
+  // The sort is stable: among equals the earlier one comes first, which the later ones have their error from.
+  return layers.sort((x, y) => Math.sign(x.sqnr - y.sqnr) || 0);
+}

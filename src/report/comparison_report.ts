@@ -1,0 +1,112 @@
+/** Where a quantized network differs from the float one: as a table, as JSON, as a plot. */
+import { COLORS, renderPlot } from "./plot.ts";
+import { formatTable } from "./table.ts";
+
+/** How one value differs. */
+export interface ComparedLayer {
+  /** Place in the order of computation, from 0. */
+  readonly position: number;
+  /** The value, of equal name in both networks. */
+  readonly value: string;
+  /** The node that computes it in the first network. */
+  readonly node: string;
+  readonly type: string;
+  /** Whether the node takes dequantized values in the second network. */
+  readonly isQuantized: boolean;
+  /** Signal to noise in dB, over all samples: Infinity where nothing differs. */
+  readonly sqnr: number;
+  /** dB that are lost between the worst of the node's inputs and its output: what this layer adds by itself. */
+  readonly loss: number | undefined;
+  readonly cosine: number;
+  readonly maxError: number;
+}
+
+/** What a comparison found. */
+export interface Comparison {
+  readonly samples: number;
+  /** Lowest SQNR first. */
+  readonly layers: readonly ComparedLayer[];
+  readonly notes: readonly string[];
+  readonly seconds: number;
+}
+
+/** Layers that the table shows unless asked for more. */
+const TABLE_ROWS = 25;
+
+/** The worst layers as text. */
+export function formatComparison({ layers, samples }: Comparison, rows = TABLE_ROWS): string {
+  const header = ["SQNR dB", "lost here", "cosine", "max error", "operator", "node", "in int8"];
+  const body = layers.slice(0, rows).map(({ sqnr, loss, cosine, maxError, type, node, isQuantized }) => [
+    decibels(sqnr),
+    loss === undefined ? "–" : decibels(loss),
+    Number.isNaN(cosine) ? "–" : cosine.toFixed(6),
+    maxError.toPrecision(3),
+    type,
+    node,
+    isQuantized ? "yes" : "no",
+  ]);
+  const rest = layers.length > rows ? [`… and ${layers.length - rows} values with less noise`] : [];
+  return [formatTable([header, ...body]), ...rest, `${layers.length} values over ${samples} samples`].join("\n");
+}
+
+/** The whole comparison; ratios without noise are null. */
+export function encodeComparison(comparison: Comparison): string {
+  const finite = (_key: string, value: unknown) => typeof value === "number" && !Number.isFinite(value) ? null : value;
+  return `${JSON.stringify({ version: 1, ...comparison }, finite, 2)}\n`;
+}
+
+/** SQNR of every value in the order of computation, as an SVG that stands alone; undefined where no value has noise. */
+export async function comparisonPlot({ layers }: Comparison): Promise<string | undefined> {
+  const points = layers.filter(({ sqnr }) => Number.isFinite(sqnr)).map((layer) => ({
+    ...layer,
+    loss: layer.loss ?? 0,
+    kind: layer.isQuantized ? "reads int8" : "float",
+    text: `${layer.type} ${layer.node}: ${decibels(layer.sqnr)} dB`,
+  }));
+  if (points.length === 0) return undefined;
+  const worst = points.slice(0, 5);
+  const x = {
+    field: "position",
+    type: "quantitative" as const,
+    title: "Value, in order of computation",
+    axis: { grid: false, tickMinStep: 1, format: "d" },
+  };
+  const y = { field: "sqnr", type: "quantitative" as const, title: "Signal to quantization noise, dB" };
+  return await renderPlot(
+    {
+      width: 780,
+      height: 280,
+      layer: [
+        {
+          data: { values: points },
+          mark: { type: "line", strokeWidth: 1, color: COLORS.rule, aria: false },
+          encoding: { x, y, order: { field: "position", type: "quantitative" } },
+        },
+        {
+          data: { values: points },
+          mark: { type: "point", filled: true, size: 36, opacity: 1 },
+          encoding: {
+            x,
+            y,
+            color: {
+              field: "kind",
+              type: "nominal",
+              scale: { domain: ["reads int8", "float"], range: [COLORS.int8, COLORS.float] },
+            },
+            description: { field: "text" },
+          },
+        },
+        {
+          data: { values: worst },
+          mark: { type: "text", align: "left", dx: 6, dy: 4, limit: 220, aria: false },
+          encoding: { x, y, text: { field: "node" } },
+        },
+      ],
+    },
+    `Signal to quantization noise of ${points.length} values`,
+  );
+}
+
+function decibels(ratio: number): string {
+  return Number.isFinite(ratio) ? ratio.toFixed(1) : ratio > 0 ? "exact" : "–";
+}
