@@ -48,9 +48,10 @@ export interface CandidateNeeds {
 }
 
 /**
- * The user's settings first; then the mixed preset; then the recipes to try first; then, where groups may be mended, the first two
- * without bias correction. No recipe is best everywhere: asymmetric activations and corrected biases each win on one network and lose
- * on another. Throws UsageError for a recipe that does not exist.
+ * The user's settings first; then the mixed preset; then the recipes to try first; then, where groups may be mended, ranges of least
+ * squared error and the first two without bias correction. No recipe is best everywhere: asymmetric activations, corrected biases and
+ * cut-off ranges each win on one network and lose on another, so the list has one of each kind and never grows with a network. Throws
+ * UsageError for a recipe that does not exist.
  */
 export function listCandidates(first: CalibrationOptions, needs: CandidateNeeds): CandidateList {
   const label = first.label ?? first.preset ?? "performance";
@@ -65,6 +66,7 @@ export function listCandidates(first: CalibrationOptions, needs: CandidateNeeds)
   if (needs.mend) {
     add(withoutBiasCorrection(first, label));
     if (mixed !== undefined) add(withoutBiasCorrection(options[mixed]!, "mixed"));
+    add(leastSquares(first, label));
   }
   return {
     options,
@@ -94,6 +96,20 @@ function mixedPreset(first: CalibrationOptions): CalibrationOptions | undefined 
 function withoutBiasCorrection(first: CalibrationOptions, label: string): CalibrationOptions | undefined {
   if (first.biasCorrection === false) return undefined;
   return { ...first, label: `${label}, no bias correction`, biasCorrection: false };
+}
+
+/**
+ * Activation ranges of least squared error and biases as they are: the ranges are chosen for the float network's values, which
+ * corrected biases would move. Only where the user left ranges to the presets.
+ */
+function leastSquares(first: CalibrationOptions, label: string): CalibrationOptions | undefined {
+  if (first.activationRange !== undefined) return undefined;
+  return {
+    ...first,
+    label: `${label}, ranges of least squared error, no bias correction`,
+    activationRange: { preset: "mse" },
+    biasCorrection: false,
+  };
 }
 
 /** A candidate that keeps the weights of another in int8 and computes in float. */
