@@ -114,15 +114,21 @@ async function describe(dataset: Dataset, samples: number): Promise<Report["data
   return { name: dataset.name, samples, sha256: await dataset.sha256() };
 }
 
-/** Runs the exported model through the ordinary import and throws where a metric is not what was reported. */
+/** Runs the exported model through the ordinary import and throws where a metric is not what was reported. `reference` is the float model. */
 export async function verifyExport(
   runtime: Runtime,
-  options: QuantizeOptions,
+  options: QuantizeOptions & { readonly reference?: Model },
   result: QuantizeResult,
 ): Promise<Readonly<Record<string, number>>> {
-  const { metrics, batchSize, memoryBudget, signal } = options;
+  const { metrics, reference, batchSize, memoryBudget, signal } = options;
   const again = await loadModel(new Uint8Array(result.bytes));
-  const { values } = await evaluateModel(runtime, again, result.dataset, { metrics, batchSize, memoryBudget, signal });
+  const { values } = await evaluateModel(runtime, again, result.dataset, {
+    metrics,
+    reference,
+    batchSize,
+    memoryBudget,
+    signal,
+  });
   for (const { name } of metrics) {
     const [found, expected] = [values[name] ?? NaN, result.values[name] ?? NaN];
     // One sample on the other side of a rounding tie is not an error of the export.

@@ -17,6 +17,7 @@ import { type CommonOptions, type Context, EXIT, type ExitCode, printResult } fr
 export interface EvaluateCommandOptions extends CommonOptions {
   readonly dataset?: string | undefined;
   readonly metric: readonly string[];
+  readonly reference?: string | undefined;
   readonly limit?: string | undefined;
   readonly batchSize?: string | undefined;
   readonly memoryBudget?: string | undefined;
@@ -32,11 +33,13 @@ export async function runEvaluate(context: Context, path: string, options: Evalu
   const memoryBudget = memoryOption("--memory-budget", options.memoryBudget);
   const metrics = await openMetrics(options.metric.length > 0 ? options.metric : ["accuracy"]);
   const model = await loadModel(path);
+  const reference = options.reference === undefined ? undefined : await loadModel(options.reference);
   const dataset = await openDataset(datasetPath);
   using runtime = await Runtime.open({ software: options.software ?? false });
   const progress = new Progress(terminal);
   const result = await evaluateModel(runtime, model, dataset, {
     metrics,
+    reference,
     limit,
     batchSize,
     memoryBudget,

@@ -25,7 +25,7 @@ export async function runQuantize(
 ): Promise<ExitCode> {
   using setup = await setUpQuantization(context, path, options, parameters);
   const result = await quantizeModel(setup.runtime, setup.model, setup.options);
-  if (options.verify) await verifyExport(setup.runtime, setup.options, result);
+  if (options.verify) await verifyExport(setup.runtime, { ...setup.options, reference: setup.model }, result);
   const { report, paths } = await writeResult(context, setup, result, setup.output);
   printResult(context, options, formatSummary(report, paths), report);
   return isSuccess(report) ? EXIT.ok : EXIT.dropNotReached;
