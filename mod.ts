@@ -13,6 +13,14 @@ export {
   type OwnAccuracy,
   quantizeWithAccuracyControl,
 } from "./src/api/accuracy_control.ts";
+export { compareModels, type CompareOptions } from "./src/api/compare.ts";
+export {
+  type ComparedLayer,
+  type Comparison,
+  comparisonPlot,
+  encodeComparison,
+  formatComparison,
+} from "./src/report/comparison_report.ts";
 export { quantizeModel, type QuantizeResult } from "./src/api/quantize.ts";
 export { rankModel } from "./src/api/rank.ts";
 export { type SweepEntry, sweepQuantization } from "./src/api/sweep.ts";

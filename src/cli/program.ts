@@ -1,6 +1,7 @@
 /** The command line's grammar: commands, options, help. */
 import { Command, CommanderError, Option } from "@commander-js/extra-typings";
 import { flagOf, METRIC_NAMES, type Parameter, PARAMETERS, VERSION } from "../../mod.ts";
+import { runCompare } from "./compare.ts";
 import { runDevice } from "./device.ts";
 import { runEvaluate } from "./evaluate.ts";
 import { runInspect } from "./inspect.ts";
@@ -68,6 +69,20 @@ function createProgram(context: Context, end: End) {
     .option("--json", TEXTS.json)
     .option("--verbose", TEXTS.verbose)
     .action(async (path, options) => end(await runEvaluate(context, path, options)));
+  program.command("compare")
+    .description("Shows, layer by layer, where a quantized network differs from the float one.")
+    .argument("<FLOAT>", "ONNX file of the reference")
+    .argument("<QUANTIZED>", "ONNX file to compare with it")
+    .option("--dataset <path>", "Samples to run: a folder, a dataset.json, an .npz, …")
+    .option("--output <folder>", "Write compare.json and compare.svg there")
+    .option("--rows <N>", "Layers to show, the worst first (default: 25)")
+    .option("--limit <N>", "Use the first N samples only (default: 100)")
+    .option("--batch-size <N>", TEXTS.batchSize)
+    .option("--memory-budget <bytes>", TEXTS.memoryBudget)
+    .option("--software", TEXTS.software)
+    .option("--json", TEXTS.json)
+    .option("--verbose", TEXTS.verbose)
+    .action(async (first, second, options) => end(await runCompare(context, [first, second], options)));
   program.command("inspect")
     .description("Lists operators, parameters, work, inputs and outputs, and quantizer groups of a model.")
     .argument("<MODEL>", "ONNX file")
