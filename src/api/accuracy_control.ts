@@ -11,18 +11,19 @@ import { Runtime } from "./runtime.ts";
 export interface AccuracyControlSettings
   extends Omit<QuantizeOptions, "dataset" | "metrics" | "evaluate" | "calibration"> {
   /** Allowed drop; 0.01 unless stated. Takes the place of `accuracy.maximalDrop`. */
-  readonly maximalDrop?: number;
+  readonly maximalDrop?: number | undefined;
   /** The GPU to use; one is opened for the call, and closed behind it, unless stated. */
-  readonly runtime?: Runtime;
+  readonly runtime?: Runtime | undefined;
 }
 
 /** Accuracy as metrics over a dataset. */
 export interface DatasetAccuracy {
   readonly dataset: Dataset;
   /** Classification accuracy unless stated. */
-  readonly metrics?: readonly Metric[];
+  readonly metrics?: readonly Metric[] | undefined;
   /** Samples for statistics; the dataset unless stated. */
-  readonly calibration?: Dataset;
+  readonly calibration?: Dataset | undefined;
+  readonly evaluate?: undefined;
 }
 
 /** Accuracy as the caller measures it. */
@@ -54,6 +55,6 @@ export async function quantizeWithAccuracyControl(
 }
 
 function dataOf(options: DatasetAccuracy | OwnAccuracy): Pick<QuantizeOptions, "dataset" | "metrics" | "evaluate"> {
-  if (!("evaluate" in options)) return { dataset: options.dataset, metrics: options.metrics ?? [accuracy()] };
+  if (!options.evaluate) return { dataset: options.dataset, metrics: options.metrics ?? [accuracy()] };
   return { dataset: options.calibration, metrics: [], evaluate: options.evaluate };
 }
