@@ -1,11 +1,12 @@
 /** Mean of every channel of every sample, reduced where the values are. */
 import code from "../../shaders/channel_mean.wgsl" with { type: "text" };
 import { dispatch, type Shader, WORKGROUP_SIZE } from "../base/dispatch.ts";
-import { ModelError } from "../base/errors.ts";
+import { ModelError, UnsupportedError } from "../base/errors.ts";
 import { normalizeAxis } from "../base/shape.ts";
 import { allocate, elementCount } from "../base/tensor.ts";
 import { INTERNAL_DOMAIN } from "./normalize_samples.ts";
 import { defineOp } from "./op.ts";
+import { MAX_ITERATIONS } from "./tiles.ts";
 
 const shader: Shader<"WORKGROUP_SIZE", "channels" | "outer" | "inner"> = {
   name: "channel_mean",
@@ -24,6 +25,12 @@ export const channelMean = defineOp<{ axis: number }>({
   infer([x], { axis }) {
     const at = normalizeAxis(axis, x!.shape.length);
     if (at === 0 || elementCount(x!.shape) === 0) throw new ModelError("its input is empty, or its axis the batch");
+    const positions = elementCount(x!.shape.slice(1)) / x!.shape[at]!;
+    if (positions > MAX_ITERATIONS * WORKGROUP_SIZE) {
+      throw new UnsupportedError(
+        `Cannot take means of ${positions} positions, at most ${MAX_ITERATIONS * WORKGROUP_SIZE}`,
+      );
+    }
     return [{ dtype: "float32", shape: [x!.shape[0]!, x!.shape[at]!] }];
   },
   lower([x], [y], { axis }) {

@@ -1,12 +1,13 @@
 /** Transposed convolution on the GPU. */
 import code from "../../shaders/conv_transpose.wgsl" with { type: "text" };
 import { type Dispatch, dispatch, linearGrid, type Lowering, type Shader, type Slot } from "../base/dispatch.ts";
+import { UnsupportedError } from "../base/errors.ts";
 import { convTransposeFunctions } from "./conv_transpose_code.ts";
 import { LoweringBuilder, packRows } from "./packing.ts";
 import type { AxisWindow } from "./sliding_window.ts";
 import { threeAxes } from "./sliding_window.ts";
 import { sumSlices } from "./slices.ts";
-import { MAX_ITERATIONS } from "./tiles.ts";
+import { MAX_ITERATIONS, nestedIterations } from "./tiles.ts";
 
 const shader: Shader<
   "WORKGROUP_SIZE" | "TILE_ROWS" | "TILE_COLUMNS",
@@ -77,7 +78,11 @@ export function lowerConvTranspose(conv: TransposedConvolution): Lowering {
   const length = batch * groups * channelsOut * plane;
   if (length === 0) return { dispatches: [] };
   const taps = conv.windows.reduce((count, window) => count * window.kernel, 1);
-  const slices = Math.ceil(channelsIn * taps / (MAX_ITERATIONS / 2));
+  const [z, y, x] = threeAxes(conv.windows);
+  if (x.kernel > MAX_ITERATIONS / 2) {
+    throw new UnsupportedError(`Cannot slide windows of width ${x.kernel}, at most ${MAX_ITERATIONS / 2}`);
+  }
+  const slices = Math.ceil(nestedIterations([channelsIn * z.kernel * y.kernel, x.kernel]) / MAX_ITERATIONS);
   const builder = new LoweringBuilder();
   const weights = packRows(
     builder,

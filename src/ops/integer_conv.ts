@@ -15,10 +15,10 @@ import {
 import type { AttributeReader } from "../graph/attributes.ts";
 import { constantF32 } from "./case_types.ts";
 import { eachCoordinate, offsetOf } from "./coordinates.ts";
-import { LONGEST_SUM } from "./integer_matmul.ts";
 import { defineOp } from "./op.ts";
 import { checkCount, requantized, requantizeDispatch } from "./requantize.ts";
 import { type AxisWindow, slideWindows, threeAxes, type WindowAttributes, windowAttributes } from "./sliding_window.ts";
+import { MAX_ITERATIONS, nestedIterations } from "./tiles.ts";
 
 type Constant = "WORKGROUP_SIZE" | "HAS_X_ZERO" | "HAS_W_ZERO" | "HAS_BIAS";
 type Uniform =
@@ -85,8 +85,10 @@ function convolutionOf(x: readonly number[], w: readonly number[], attributes: C
       `Cannot convolve ${channels} channels with weights ${formatShape(w)} in ${group} groups`,
     );
   }
-  if (elementCount(w) / features > LONGEST_SUM) {
-    throw new UnsupportedError(`Cannot sum ${elementCount(w) / features} products, at most ${LONGEST_SUM}`);
+  if (nestedIterations([elementCount(kernel), channelsIn]) > MAX_ITERATIONS) {
+    throw new UnsupportedError(
+      `Cannot sum ${elementCount(w) / features} products: that takes more than ${MAX_ITERATIONS} iterations`,
+    );
   }
   const windows = slideWindows(spatial, kernel, attributes);
   const shape = [batch, features, ...windows.map(({ output }) => output)];

@@ -1,9 +1,10 @@
 import code from "../../shaders/lrn.wgsl" with { type: "text" };
 import { dispatch, linearGrid, type Shader, WORKGROUP_SIZE } from "../base/dispatch.ts";
-import { ModelError } from "../base/errors.ts";
+import { ModelError, UnsupportedError } from "../base/errors.ts";
 import { allocate, elementCount, formatShape } from "../base/tensor.ts";
 import { f32 } from "./case_types.ts";
 import { defineOp } from "./op.ts";
+import { MAX_ITERATIONS } from "./tiles.ts";
 
 type Uniform = "length" | "channels" | "inner" | "before" | "after" | "factor" | "beta" | "bias";
 
@@ -46,6 +47,10 @@ export const lrn = defineOp<LrnAttributes>({
     return [{ dtype: x!.dtype, shape: x!.shape }];
   },
   lower: ([x], _outputs, { size, alpha, beta, bias }) => {
+    const neighbours = Math.min(size, x!.shape[1]!);
+    if (neighbours > MAX_ITERATIONS) {
+      throw new UnsupportedError(`Cannot normalize over ${neighbours} channels, at most ${MAX_ITERATIONS}`);
+    }
     const length = elementCount(x!.shape);
     return {
       dispatches: [dispatch(shader, {

@@ -4,7 +4,7 @@ import code from "../../shaders/pool.wgsl" with { type: "text" };
 import { type Dispatch, dispatch, linearGrid, type Shader, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import type { TensorType } from "../base/tensor.ts";
-import { MAX_ITERATIONS } from "./tiles.ts";
+import { MAX_ITERATIONS, nestedIterations } from "./tiles.ts";
 import { type AxisWindow, threeAxes } from "./sliding_window.ts";
 
 type WindowUniforms = "length" | "kernel" | "stride" | "dilation" | "before" | "extent" | "out_extent";
@@ -67,9 +67,12 @@ export function indicesDispatch(
 
 function windowUniforms(x: TensorType, windows: readonly AxisWindow[]) {
   const axes = threeAxes(windows);
-  const taps = windows.reduce((count, window) => count * window.kernel, 1);
-  if (taps > MAX_ITERATIONS) {
-    throw new UnsupportedError(`Cannot pool windows of ${taps} elements: expected at most ${MAX_ITERATIONS}`);
+  const iterations = nestedIterations(axes.map((axis) => axis.kernel));
+  if (iterations > MAX_ITERATIONS) {
+    const sizes = windows.map((window) => window.kernel).join("x");
+    throw new UnsupportedError(
+      `Cannot pool windows of ${sizes} elements: that takes ${iterations} iterations, expected at most ${MAX_ITERATIONS}`,
+    );
   }
   return {
     length: windows.reduce((count, window) => count * window.output, x.shape[0]! * x.shape[1]!),

@@ -6,6 +6,7 @@ import { constantF32, constantI64, f32 } from "./case_types.ts";
 import { eachCoordinate } from "./coordinates.ts";
 import { placeOf } from "./gather.ts";
 import { defineOp, type OpCase } from "./op.ts";
+import { MAX_ITERATIONS, nestedIterations } from "./tiles.ts";
 
 type Uniform =
   | "length"
@@ -37,9 +38,6 @@ const shader: Shader<"WORKGROUP_SIZE" | "MAXIMUM" | "HALF_PIXEL", Uniform> = {
   ],
   epilogue: true,
 };
-
-/** Samples of a bin at most: software adapters stop an invocation after 65,535 iterations. */
-const MAX_SAMPLES = 50000;
 
 interface RoiAlignAttributes {
   readonly mode: "avg" | "max";
@@ -86,10 +84,10 @@ export const roiAlign = defineOp<RoiAlignAttributes>({
     const length = elementCount(y!.shape);
     if (length === 0) return { dispatches: [] };
     const [batches, channels, h, w] = x!.shape;
-    const samples = sampling > 0 ? sampling ** 2 : Math.ceil(h! / height) * Math.ceil(w! / width);
-    if (samples > MAX_SAMPLES) {
+    const samples = sampling > 0 ? [sampling, sampling] : [Math.ceil(h! / height), Math.ceil(w! / width)];
+    if (nestedIterations(samples) > MAX_ITERATIONS) {
       throw new UnsupportedError(
-        `Cannot align regions: a bin may take ${samples} samples, expected at most ${MAX_SAMPLES}`,
+        `Cannot align regions: a bin may take ${samples.join("x")} samples, more than ${MAX_ITERATIONS} iterations`,
       );
     }
     return {

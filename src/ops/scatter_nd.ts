@@ -80,7 +80,7 @@ function scatter(data: TensorType, indices: TensorType, reduction: Reduction): D
   const tuples = elementCount(indices.shape.slice(0, -1));
   if (inner * tuples === 0) return [];
   const serial = reduction !== "none";
-  const step = serial ? Math.floor(UPDATES_PER_INVOCATION / (depth + 1)) : tuples;
+  const step = serial ? Math.floor(UPDATES_PER_INVOCATION / (depth + 2)) : tuples;
   return Array.from({ length: Math.ceil(tuples / step) }, (_, part) => {
     const first = part * step;
     const length = serial ? inner : inner * tuples;

@@ -43,6 +43,17 @@ function defaultConvTile({ channels, width, depth }: ConvShape, { lanes }: Kerne
   };
 }
 
+/**
+ * Iterations of nested loops of these extents, outermost first, as adapters with a limit count them: entering an inner loop and finding
+ * its end count as well.
+ */
+export function nestedIterations(extents: readonly number[]): number {
+  return extents.reduceRight<number>(
+    (inner, extent, place) => place === extents.length - 1 ? extent : extent * (inner + 2),
+    0,
+  );
+}
+
 /** Parts of a reduction that each stay below the loop limit. */
 export function slicesOf(depth: number): number {
   return Math.max(1, Math.ceil(depth / MAX_ITERATIONS));
