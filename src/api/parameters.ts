@@ -61,7 +61,7 @@ const QUANTIZATION: readonly Omit<Parameter, "section">[] = [
     pot: "lone_arithmetic",
     type: "boolean",
     default: false,
-    description: "Whether sums and products that only float operators read are quantized, as POT has it.",
+    description: "Whether arithmetic that QDQ runtimes compute in float is quantized, as POT has it.",
   },
   {
     pot: "saturation_fix",

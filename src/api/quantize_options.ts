@@ -55,7 +55,7 @@ export interface QuantizeOptions {
   readonly statSubsetSize?: number | undefined;
   readonly targetDevice?: TargetDevice | undefined;
   readonly modelType?: "transformer" | undefined;
-  /** Whether sums and products that only float operators read are quantized, as POT has it; `false` unless stated. */
+  /** Whether arithmetic that QDQ runtimes compute in float is quantized, as POT has it; `false` unless stated. */
   readonly loneArithmetic?: boolean | undefined;
   readonly ignored?: IgnoredScope | undefined;
   readonly qdq?: QdqOptions | undefined;

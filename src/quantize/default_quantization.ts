@@ -3,7 +3,7 @@
  * candidate; candidates differ in preset, estimators and bias correction, never in where quantizers stand.
  */
 import { UsageError } from "../base/errors.ts";
-import type { HostTensor } from "../base/tensor.ts";
+import { elementCount, type HostTensor } from "../base/tensor.ts";
 import type { Quantizer, QuantizerParameters } from "../graph/quantizer.ts";
 import type { BiasCorrectionOptions } from "./bias_correction.ts";
 import { activationEstimator, type RangeEstimator, type RangeEstimatorOptions, weightEstimator } from "./estimators.ts";
@@ -90,7 +90,8 @@ async function calibrateActivations(
   const symmetric = symmetricQuantizers(prepared);
   const schemeOf = ({ id }: Quantizer): QuantizerScheme =>
     symmetric.has(id) ? { ...schemes.activations, mode: "symmetric" } : schemes.activations;
-  const estimatorOf = (quantizer: Quantizer) => activationEstimator(schemeOf(quantizer).mode, options);
+  const estimatorOf = (quantizer: Quantizer) =>
+    activationEstimator(schemeOf(quantizer).mode, options, elementsPerSample(prepared, quantizer) < FEW_ELEMENTS);
   const activations = prepared.layout.quantizers.filter(({ kind }) => kind === "activation");
   const estimators = new Map(activations.map((quantizer) => [quantizer.value, estimatorOf(quantizer)] as const));
   const levels = schemes.activations.levelHigh - schemes.activations.levelLow;
@@ -103,6 +104,16 @@ async function calibrateActivations(
   }
   for (const set of prepared.unified) unify(prepared, set, schemes, ranges);
   return ranges;
+}
+
+/**
+ * Elements per sample below which extremes of samples are not averaged: that of a single element is the element itself, and their
+ * mean would cut off half of all samples.
+ */
+const FEW_ELEMENTS = 8;
+
+function elementsPerSample({ view }: Prepared, { value }: Quantizer): number {
+  return elementCount(view.type(value)!.shape.slice(1));
 }
 
 /** Gives the quantizers of a set one range; constants among them count with their own extremes. */

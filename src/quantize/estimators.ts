@@ -38,19 +38,21 @@ export interface RangeEstimatorOptions {
 
 const OUTLIER_PROB = 1e-4;
 
-/** Estimator of an activation: per tensor, as deployed. */
+/** Estimator of an activation: per tensor, as deployed. With `hasFewElements` ends are those of all samples, not their means. */
 export function activationEstimator(
   mode: QuantizerScheme["mode"],
   options: RangeEstimatorOptions = {},
+  hasFewElements = false,
 ): RangeEstimator {
   const isQuantile = options.preset === "quantile";
+  const [lowest, highest]: Aggregator[] = hasFewElements ? ["min", "max"] : ["mean", "mean"];
   const base: RangeEstimator = mode === "symmetric"
     // The minimum only decides the sign, hence stays a plain one.
     ? {
       min: end("min", "min"),
-      max: end(isQuantile ? "abs_quantile" : "abs_max", "mean"),
+      max: end(isQuantile ? "abs_quantile" : "abs_max", highest!),
     }
-    : { min: end(isQuantile ? "quantile" : "min", "mean"), max: end(isQuantile ? "quantile" : "max", "mean") };
+    : { min: end(isQuantile ? "quantile" : "min", lowest!), max: end(isQuantile ? "quantile" : "max", highest!) };
   return override(base, options, "activations");
 }
 

@@ -1,7 +1,8 @@
 /**
- * Arithmetic that gains nothing from quantized operands: without weights, and read by float operators alone. QDQ runtimes
- * compute a sum or product in integers only where its result is quantized again; elsewhere they dequantize first, and the
- * quantizers on its operands cost accuracy and time. POT quantizes it nevertheless.
+ * Arithmetic that gains nothing from quantized operands: without weights, and read by float operators alone, or dividing by
+ * an activation. QDQ runtimes compute a sum or product in integers only where its result is quantized again, and a quotient
+ * never; elsewhere they dequantize first, and the quantizers on the operands cost accuracy and time. A divisor costs most:
+ * what counts there is its relative error. POT quantizes all of it nevertheless.
  */
 import type { Node } from "../graph/graph.ts";
 import type { Edge, GraphView } from "./graph_view.ts";
@@ -29,9 +30,12 @@ export function findLone(
     );
   // Backwards, so that a chain of lone nodes is found as a whole.
   for (const node of [...view.nodes].reverse()) {
-    if (wanted.has(node.name) && ARITHMETIC.has(node.type) && !node.outputs.some(hasQuantizedReader)) {
-      lone.add(node.name);
-    }
+    if (!wanted.has(node.name) || !ARITHMETIC.has(node.type)) continue;
+    if (dividesByActivation(view, node) || !node.outputs.some(hasQuantizedReader)) lone.add(node.name);
   }
   return lone;
+}
+
+function dividesByActivation(view: GraphView, node: Node): boolean {
+  return node.type === "Div" && !view.isConstant(node.inputs[1]);
 }

@@ -20,7 +20,7 @@ export interface PlacementOptions {
   readonly ignored?: IgnoredScope;
   /** `transformer` leaves sums, means and normalizations in float. */
   readonly modelType?: "transformer";
-  /** Whether sums and products are quantized even where their results stay in float, as POT has it; `false` unless stated. */
+  /** Whether arithmetic is quantized even where QDQ runtimes compute it in float, as POT has it; `false` unless stated. */
   readonly loneArithmetic?: boolean;
 }
 
@@ -65,7 +65,7 @@ export function placeQuantizers(view: GraphView, options: PlacementOptions, sche
   if (!options.loneArithmetic) {
     for (const name of findLone(view, wanted, isAgnostic)) {
       wanted.delete(name);
-      skipped.set(name, "arithmetic without a quantized reader");
+      skipped.set(name, "arithmetic that runtimes compute in float");
     }
   }
   const quantized = new Set(wanted.keys());

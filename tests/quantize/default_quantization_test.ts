@@ -226,3 +226,18 @@ Deno.test("calibrate() labels a candidate with its preset unless told otherwise"
   );
   assert.deepEqual(labels, ["performance", "mixed", "mine"]);
 });
+
+Deno.test("calibrate() takes the extremes of all samples where a sample has few elements, and their mean elsewhere", async () => {
+  for (const [elements, isMean] of [[2, false], [16, true]] as const) {
+    const b = new GraphBuilder();
+    const x = b.input("x", [1, elements]);
+    b.output(b.node("MatMul", [x, b.constant("w", [elements, 3])]));
+    const outcome = await quantize(b);
+    const { absMax } = (await outcome.source.ranges(["x"])).get("x")!;
+    const mean = absMax.reduce((sum, one) => sum + one, 0) / absMax.length;
+    const expected = isMean ? mean : Math.max(...absMax);
+    const { scale, low, high } = outcome.candidate.parameters.get(idOf(outcome, "x"))!;
+    assert.ok(Math.abs(scale[0]! * Math.max(-low - 1, high) - expected) < 1e-5, `${elements} elements`);
+    assert.ok(Math.max(...absMax) > 1.01 * mean);
+  }
+});

@@ -24,7 +24,7 @@ const softmax = (b: GraphBuilder, sum: string) => b.node("Softmax", [sum], { nam
 Deno.test("prepare() leaves a sum in float when only float operators read it", () => {
   const b = graphOf(softmax);
   assert.deepEqual(quantizedNodes(b), ["left", "right"]);
-  assert.equal(prepare(b.typed()).skipped.get("add"), "arithmetic without a quantized reader");
+  assert.equal(prepare(b.typed()).skipped.get("add"), "arithmetic that runtimes compute in float");
 });
 
 Deno.test("prepare() quantizes such a sum when asked for lone arithmetic, as POT does", () => {
@@ -51,4 +51,13 @@ Deno.test("prepare() leaves a chain of lone arithmetic in float as a whole", () 
     return softmax(b, b.node("Sub", [product, "left"], { name: "sub" }));
   });
   assert.deepEqual(quantizedNodes(b), ["left", "right"]);
+});
+
+Deno.test("prepare() leaves the quotient of two activations in float, unless asked for lone arithmetic", () => {
+  const b = new GraphBuilder();
+  const x = b.input("x", [1, 4, 4, 4]);
+  const quotient = b.node("Div", [conv(b, "left", x), conv(b, "right", x)], { name: "div" });
+  b.output(conv(b, "last", quotient));
+  assert.deepEqual(quantizedNodes(b), ["last", "left", "right"]);
+  assert.deepEqual(quantizedNodes(b, { loneArithmetic: true }), ["div", "last", "left", "right"]);
 });
