@@ -26,7 +26,7 @@ export class BatchRunner {
   readonly #gpu: Gpu;
   readonly #session: Session;
   readonly #store: SampleStore;
-  readonly #outputs: readonly { readonly output: PlanOutput; readonly rowBytes: number }[];
+  readonly #outputs: readonly { readonly output: PlanOutput; readonly slot: number; readonly rowBytes: number }[];
   readonly #rowsPerBatch: number;
   readonly #batchBytes: number;
   #results: GPUBuffer | undefined;
@@ -49,7 +49,7 @@ export class BatchRunner {
       if (output.slot === undefined) {
         throw new ModelError(`Cannot evaluate network: output "${output.name}" is constant`);
       }
-      return { output, rowBytes: 4 * elementCount(output.type.shape.slice(1)) };
+      return { output, slot: output.slot, rowBytes: 4 * elementCount(output.type.shape.slice(1)) };
     });
     this.#batchBytes = this.#outputs.reduce((sum, { rowBytes }) => sum + rowBytes * batch, 0);
   }
@@ -106,10 +106,11 @@ export class BatchRunner {
 
   #collect(encoder: GPUCommandEncoder, offset: number): void {
     let at = offset;
-    for (const { output, rowBytes } of this.#outputs) {
+    for (const { slot, rowBytes } of this.#outputs) {
       const byteLength = rowBytes * this.#rowsPerBatch;
       if (byteLength > 0) {
-        encoder.copyBufferToBuffer(this.#session.outputBuffer(output.name)!, 0, this.#results!, at, byteLength);
+        const { buffer, offset: from } = this.#session.slotPart(slot);
+        encoder.copyBufferToBuffer(buffer, from, this.#results!, at, byteLength);
       }
       at += byteLength;
     }

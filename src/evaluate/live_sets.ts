@@ -1,7 +1,7 @@
 /** Which bytes still matter at a point of a plan. */
-import type { Plan } from "../plan/plan.ts";
+import type { Plan, Slot } from "../plan/plan.ts";
 
-/** The first `byteLength` bytes of a slot. */
+/** What lies in a slot. */
 export interface LivePart {
   readonly slot: number;
   readonly byteLength: number;
@@ -19,6 +19,10 @@ export function liveAt(plan: Plan, point: number): LivePart[] {
 /** As `liveAt`, without what the steps from `point` on leave as it is: enough to run them once more. */
 export function overwrittenAfter(plan: Plan, point: number): LivePart[] {
   return liveAt(plan, point).filter(({ slot }) =>
-    plan.values.some((value) => value.slot === slot && value.first >= point)
+    plan.values.some((value) => value.first >= point && overlap(plan.slots[value.slot]!, plan.slots[slot]!))
   );
+}
+
+function overlap(a: Slot, b: Slot): boolean {
+  return a.buffer === b.buffer && a.offset < b.offset + b.byteLength && b.offset < a.offset + a.byteLength;
 }

@@ -69,9 +69,10 @@ export class ShadowBuffers {
 
   copy(encoder: GPUCommandEncoder, parts: readonly LivePart[], direction: "save" | "restore"): void {
     for (const { slot, byteLength } of parts) {
-      const [buffer, shadow] = [this.#session.slotBuffer(slot), this.#shadow(slot)];
-      if (direction === "save") encoder.copyBufferToBuffer(buffer, 0, shadow, 0, byteLength);
-      else encoder.copyBufferToBuffer(shadow, 0, buffer, 0, byteLength);
+      const { buffer, offset } = this.#session.slotPart(slot);
+      const shadow = this.#shadow(slot);
+      if (direction === "save") encoder.copyBufferToBuffer(buffer, offset, shadow, 0, byteLength);
+      else encoder.copyBufferToBuffer(shadow, 0, buffer, offset, byteLength);
     }
   }
 
@@ -84,7 +85,7 @@ export class ShadowBuffers {
     if (!shadow) {
       shadow = this.#gpu.device.createBuffer({
         label: `shadow ${slot}`,
-        size: this.#session.plan.slots[slot]!,
+        size: this.#session.plan.slots[slot]!.byteLength,
         usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
       });
       this.#buffers.set(slot, shadow);

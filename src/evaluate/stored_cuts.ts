@@ -97,9 +97,9 @@ export class StoredCuts {
     }
     let at = 0;
     for (const { slot, byteLength } of cut.parts) {
-      const buffer = this.#session.slotBuffer(slot);
-      if (direction === "save") encoder.copyBufferToBuffer(buffer, 0, stored, at, byteLength);
-      else encoder.copyBufferToBuffer(stored, at, buffer, 0, byteLength);
+      const { buffer, offset } = this.#session.slotPart(slot);
+      if (direction === "save") encoder.copyBufferToBuffer(buffer, offset, stored, at, byteLength);
+      else encoder.copyBufferToBuffer(stored, at, buffer, offset, byteLength);
       at += byteLength;
     }
   }

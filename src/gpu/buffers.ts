@@ -17,14 +17,37 @@ const UPLOAD_CHUNK = 4 * 1024 * 1024;
 /** Usage of buffers that kernels read and write. */
 const STORAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
+/** A part of a buffer. */
+export interface BufferPart {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
 /** Creates a buffer for kernels; throws DeviceError where one binding cannot hold it. */
 export function createStorage(gpu: Gpu, byteLength: number, label: string): GPUBuffer {
-  if (byteLength > gpu.largestBinding) {
+  checkBinding(gpu, byteLength, label);
+  return createPool(gpu, byteLength, label);
+}
+
+/** Creates a buffer that kernels bind in parts; throws DeviceError where the adapter has none that large. */
+export function createPool(gpu: Gpu, byteLength: number, label: string): GPUBuffer {
+  const { maxBufferSize } = gpu.device.limits;
+  if (byteLength > maxBufferSize) {
     throw new DeviceError(
-      `Cannot allocate "${label}": ${byteLength} bytes, the adapter binds at most ${gpu.largestBinding}; use a smaller --batch-size`,
+      `Cannot allocate "${label}": ${byteLength} bytes, the adapter's buffers hold at most ${maxBufferSize}; use a smaller --batch-size`,
     );
   }
   return gpu.device.createBuffer({ label, size: Math.max(4, Math.ceil(byteLength / 4) * 4), usage: STORAGE });
+}
+
+/** Throws DeviceError where one binding cannot hold so many bytes. */
+export function checkBinding(gpu: Gpu, byteLength: number, label: string): void {
+  if (byteLength <= gpu.largestBinding) return;
+  throw new DeviceError(
+    `Cannot allocate "${label}": ${byteLength} bytes, the adapter binds at most ${gpu.largestBinding}; use a smaller --batch-size`,
+  );
 }
 
 /** Writes words into a buffer in chunks, each released at once: without a submit the queue keeps every staging copy. */
@@ -84,7 +107,7 @@ function convert(values: Float32Array | Int32Array | Uint32Array, dtype: DType):
 /** Copies parts of buffers to the host: one mapping for all of them, since each costs milliseconds. */
 export async function readBuffers(
   gpu: Gpu,
-  parts: readonly { readonly buffer: GPUBuffer; readonly byteLength: number }[],
+  parts: readonly { readonly buffer: GPUBuffer; readonly byteLength: number; readonly byteOffset?: number }[],
 ): Promise<ArrayBuffer[]> {
   const total = parts.reduce((sum, part) => sum + part.byteLength, 0);
   if (total === 0) return parts.map(() => new ArrayBuffer(0));
@@ -92,8 +115,8 @@ export async function readBuffers(
   const staging = device.createBuffer({ size: total, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
   const encoder = device.createCommandEncoder();
   let offset = 0;
-  for (const { buffer, byteLength } of parts) {
-    if (byteLength > 0) encoder.copyBufferToBuffer(buffer, 0, staging, offset, byteLength);
+  for (const { buffer, byteOffset = 0, byteLength } of parts) {
+    if (byteLength > 0) encoder.copyBufferToBuffer(buffer, byteOffset, staging, offset, byteLength);
     offset += byteLength;
   }
   device.queue.submit([encoder.finish()]);

@@ -9,7 +9,11 @@ import numerics from "../../shaders/lib/numerics.wgsl" with { type: "text" };
 import special from "../../shaders/lib/special.wgsl" with { type: "text" };
 
 /** Library files, each linked when one of its functions is called. */
-const LIBRARY: readonly string[] = [index, integers, numerics, special, fakeQuant, activation];
+const LIBRARY = [index, integers, numerics, special, fakeQuant, activation].map((code) => ({
+  code,
+  /** Finds calls of the file's functions. */
+  calls: new RegExp(`\\b(?:${functionsOf(code).join("|")})\\(`),
+}));
 
 /** What the planner fused into a kernel's stores. */
 export interface EpilogueFlags {
@@ -96,21 +100,15 @@ function librariesFor(text: string): string {
   const linked = new Set<string>();
   let pending = text;
   for (;;) {
-    const more = LIBRARY.filter((library) =>
-      !linked.has(library) && functionsOf(library).some((name) => calls(pending, name))
-    );
+    const more = LIBRARY.filter(({ code, calls }) => !linked.has(code) && calls.test(pending));
     if (more.length === 0) return [...linked].join("");
-    more.forEach((library) => linked.add(library));
-    pending = more.join("");
+    for (const { code } of more) linked.add(code);
+    pending = more.map(({ code }) => code).join("");
   }
 }
 
-function functionsOf(text: string): string[] {
-  return [...text.matchAll(/^fn (\w+)/gm)].map((match) => match[1]!);
-}
-
-function calls(text: string, name: string): boolean {
-  return new RegExp(`\\b${name}\\(`).test(text);
+function functionsOf(code: string): string[] {
+  return [...code.matchAll(/^fn (\w+)/gm)].map((match) => match[1]!);
 }
 
 /** The bindings that a module declares, in order of group and binding. */

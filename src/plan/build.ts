@@ -51,7 +51,8 @@ export function buildPlan(
       const type = typed.types.get(name)!;
       return { name, type, slot: type.value ? undefined : slots.slotOf(draft.aliases.get(name) ?? name) };
     }),
-    slots: slots.byteLengths,
+    buffers: slots.buffers,
+    slots: slots.slots,
     values: slots.values,
     constants: constants.finish(finishedSteps),
     prepare: finishedPrepare,

@@ -260,6 +260,7 @@ function executedNodes({ graph, nodes, types }: TypedGraph): ResolvedNode[] {
 
 /** Whether a binding of a kernel is written. */
 export function writesOf(step: DraftStep): boolean[] {
-  const declared = bindingsOf(step.dispatch.shader.code).filter((binding) => binding.group === 0);
+  const { shader, functions = "" } = step.dispatch;
+  const declared = bindingsOf(`${shader.code}\n${functions}`).filter((binding) => binding.group === 0);
   return step.operands.map((_, place) => declared.find((one) => one.binding === place)?.type === "storage");
 }

@@ -64,6 +64,13 @@ export interface PlanOutput {
   readonly slot: number | undefined;
 }
 
+/** A part of a buffer, at a multiple of 256 bytes; no step writes to a buffer that it reads. */
+export interface Slot {
+  readonly buffer: number;
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
 /** What a slot holds while a value lives in it. */
 export interface ValueLifetime {
   readonly slot: number;
@@ -79,7 +86,9 @@ export interface Plan {
   readonly inputs: readonly PlanInput[];
   readonly outputs: readonly PlanOutput[];
   /** Byte length of each buffer. */
-  readonly slots: readonly number[];
+  readonly buffers: readonly number[];
+  /** One per value. Slots of values that are alive at different times may overlap. */
+  readonly slots: readonly Slot[];
   readonly constants: readonly PlanConstant[];
   /** Steps over constants alone, run once for each state of their quantizer. */
   readonly prepare: readonly Step[];

@@ -5,7 +5,9 @@ import type { Epilogue, Operand, Plan, Step } from "./plan.ts";
 /** Prints inputs, steps and outputs. Quantizers appear by number: `q3` where a store or a choice of buffers follows its state. */
 export function printPlan(plan: Plan): string {
   const lines = [
-    `buffers ${plan.slots.length}, ${plan.slots.reduce((sum, bytes) => sum + bytes, 0)} bytes, live ${plan.liveBytes}`,
+    `buffers ${plan.buffers.length}, ${
+      plan.buffers.reduce((sum, bytes) => sum + bytes, 0)
+    } bytes, live ${plan.liveBytes}`,
     ...plan.inputs.map(({ name, type, slot }) => `input ${name} ${type.dtype}${formatShape(type.shape)} = s${slot}`),
     ...plan.prepare.map((step) => `prepare ${printStep(step, plan)}`),
     ...plan.steps.map((step) => printStep(step, plan)),

@@ -2,13 +2,22 @@
 import { type Assignment, FLOAT } from "../base/precision.ts";
 import { type HostTensor, knownTensor } from "../base/tensor.ts";
 import type { QuantizerLayout, QuantizerParameters } from "../graph/quantizer.ts";
-import { createStorage, readBuffers, tensorFromWords, wordsOf, writeWords } from "../gpu/buffers.ts";
+import {
+  type BufferPart,
+  checkBinding,
+  createPool,
+  readBuffers,
+  tensorFromWords,
+  wordsOf,
+  writeWords,
+} from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
-import { byteLengthOf, type Operand, type Plan, quantizersOf, type Step } from "../plan/plan.ts";
+import { byteLengthOf, type Operand, type Plan, quantizersOf } from "../plan/plan.ts";
 import { CompiledStep, type StateOf } from "./compiled_step.ts";
 import { ConstantStore } from "./constant_store.ts";
 import { QuantizerTable } from "./quantizer_table.ts";
+import { UniformBlock } from "./uniform_block.ts";
 
 /** The contents that a candidate gives to one quantizer: parameters for activations, contents for weights and biases. */
 export type CandidateData = { readonly parameters: QuantizerParameters } | { readonly tensor: HostTensor };
@@ -18,8 +27,8 @@ export class Session {
   readonly plan: Plan;
   readonly #gpu: Gpu;
   readonly #layout: QuantizerLayout | undefined;
-  readonly #slots: readonly GPUBuffer[];
-  readonly #uniforms: GPUBuffer;
+  readonly #slots: readonly BufferPart[];
+  readonly #uniforms: UniformBlock;
   readonly #constants: ConstantStore;
   readonly #table: QuantizerTable;
   readonly #steps: readonly CompiledStep[];
@@ -30,8 +39,8 @@ export class Session {
     gpu: Gpu;
     plan: Plan;
     layout: QuantizerLayout | undefined;
-    slots: GPUBuffer[];
-    uniforms: GPUBuffer;
+    slots: readonly BufferPart[];
+    uniforms: UniformBlock;
     constants: ConstantStore;
     table: QuantizerTable;
     steps: CompiledStep[];
@@ -48,11 +57,10 @@ export class Session {
 
   /** Uploads the plan's constants and compiles all its pipelines, those of both variants of every quantized layer. */
   static async create(gpu: Gpu, pipelines: PipelineCache, plan: Plan, layout?: QuantizerLayout): Promise<Session> {
-    const slots = plan.slots.map((byteLength, index) => createStorage(gpu, byteLength, `slot ${index}`));
+    const slots = allocateSlots(gpu, plan);
     const table = new QuantizerTable(gpu, layout?.quantizers.length ?? 0);
     const constants = new ConstantStore(gpu, plan.constants);
-    const uniforms = CompiledStep.uniformBuffer(gpu, [...plan.prepare, ...plan.steps]);
-    const bind = (operand: Operand, state: StateOf): GPUBuffer => {
+    const bind = (operand: Operand, state: StateOf): BufferPart => {
       switch (operand.kind) {
         case "slot":
           return slots[operand.slot]!;
@@ -60,28 +68,26 @@ export class Session {
           return slots[state(operand.quantizer) === FLOAT ? operand.float : operand.int8]!;
         case "constant": {
           const { quantizer } = plan.constants[operand.constant]!;
-          return constants.get(operand.constant, quantizer === undefined ? FLOAT : state(quantizer));
+          const buffer = constants.get(operand.constant, quantizer === undefined ? FLOAT : state(quantizer));
+          return { buffer, offset: 0, size: buffer.size };
         }
       }
     };
-    let uniformOffset = 0;
-    const compile = async (step: Step) => {
-      const compiled = await CompiledStep.create({
+    const all = [...plan.prepare, ...plan.steps];
+    const uniforms = new UniformBlock(gpu, all);
+    const compiled = await Promise.all(all.map((step, index) =>
+      CompiledStep.create({
         gpu,
         pipelines,
         step,
         quantizers: quantizersOf(step, plan.constants),
-        uniforms: { buffer: uniforms, offset: uniformOffset },
+        uniforms: uniforms.of(index),
         bind,
         table,
-      });
-      uniformOffset += compiled.uniformStride;
-      return compiled;
-    };
-    const prepare: CompiledStep[] = [];
-    for (const step of plan.prepare) prepare.push(await compile(step));
-    const steps: CompiledStep[] = [];
-    for (const step of plan.steps) steps.push(await compile(step));
+      })
+    ));
+    const prepare = compiled.slice(0, plan.prepare.length);
+    const steps = compiled.slice(plan.prepare.length);
     constants.setPrepare(prepare, plan.prepare);
     constants.prepare(FLOAT, () => true);
     gpu.check();
@@ -113,21 +119,15 @@ export class Session {
     writeWords(this.#gpu, this.inputBuffer(name), wordsOf(tensor));
   }
 
-  /** The buffer that an input is read from. */
+  /** The buffer that an input is read from, which nothing else lies in. */
   inputBuffer(name: string): GPUBuffer {
     const input = this.plan.inputs.find((one) => one.name === name);
     if (!input) throw new RangeError(`Cannot find input "${name}": the network has ${this.#inputNames()}`);
-    return this.#slots[input.slot]!;
+    return this.#slots[input.slot]!.buffer;
   }
 
-  /** The buffer of an output, or undefined where the output is known without running. */
-  outputBuffer(name: string): GPUBuffer | undefined {
-    const slot = this.plan.outputs.find((output) => output.name === name)?.slot;
-    return slot === undefined ? undefined : this.#slots[slot];
-  }
-
-  /** Buffers whose contents steps from `step` on read and earlier ones made: what a later restart there must restore. */
-  slotBuffer(slot: number): GPUBuffer {
+  /** Where a slot of the plan lies. */
+  slotPart(slot: number): BufferPart {
     return this.#slots[slot]!;
   }
 
@@ -163,7 +163,10 @@ export class Session {
     const computed = outputs.filter((output) => output.slot !== undefined);
     const words = await readBuffers(
       this.#gpu,
-      computed.map((output) => ({ buffer: this.#slots[output.slot!]!, byteLength: byteLengthOf(output.type) })),
+      computed.map((output) => {
+        const { buffer, offset } = this.#slots[output.slot!]!;
+        return { buffer, byteOffset: offset, byteLength: byteLengthOf(output.type) };
+      }),
     );
     return outputs.map((output) =>
       knownTensor(output.type) ??
@@ -172,7 +175,7 @@ export class Session {
   }
 
   [Symbol.dispose](): void {
-    for (const slot of this.#slots) slot.destroy();
+    for (const { buffer } of this.#slots) buffer.destroy();
     this.#uniforms.destroy();
     this.#constants.destroy();
     this.#table.destroy();
@@ -183,4 +186,11 @@ export class Session {
   #inputNames(): string {
     return this.plan.inputs.map((input) => `"${input.name}"`).join(", ");
   }
+}
+
+/** Allocates the buffers of a plan; throws DeviceError where one is too large for the adapter. */
+function allocateSlots(gpu: Gpu, plan: Plan): BufferPart[] {
+  plan.slots.forEach(({ byteLength }, slot) => checkBinding(gpu, byteLength, `slot ${slot}`));
+  const buffers = plan.buffers.map((byteLength, index) => createPool(gpu, byteLength, `activations ${index}`));
+  return plan.slots.map(({ buffer, offset, byteLength }) => ({ buffer: buffers[buffer]!, offset, size: byteLength }));
 }

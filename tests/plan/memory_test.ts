@@ -1,80 +1,94 @@
-/** The assignment of values to buffers. */
+/** Where values lie: what a step reads is what was computed, and little more memory is taken than values need at once. */
 import assert from "node:assert/strict";
-import fc from "fast-check";
-import { largestLiveSet, type Lifetime, packLifetimes } from "../../src/plan/memory.ts";
+import { elementCount, type TensorType } from "../../src/base/tensor.ts";
+import { bindingsOf, linkShader } from "../../src/gpu/link.ts";
+import type { Graph } from "../../src/graph/graph.ts";
+import { inferTypes } from "../../src/ops/infer.ts";
+import { runPasses } from "../../src/passes/run_passes.ts";
+import { buildPlan } from "../../src/plan/build.ts";
+import type { Operand, Plan } from "../../src/plan/plan.ts";
+import { prepare } from "../../src/quantize/prepare.ts";
+import { GraphBuilder } from "../fixtures/graph_builder.ts";
+import { residualNetwork } from "../fixtures/residual_network.ts";
 
-/** Lifetimes of a network-like kind: most are short, sizes differ by orders of magnitude. */
-const lifetimes = fc.array(
-  fc.record({
-    first: fc.integer({ min: -1, max: 40 }),
-    length: fc.oneof({ weight: 4, arbitrary: fc.integer({ min: 0, max: 3 }) }, fc.integer({ min: 0, max: 40 })),
-    words: fc.oneof(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 100000 })),
+const image = new Map<string, TensorType>([["image", { dtype: "float32", shape: [1, 3, 9, 9] }]]);
+
+/** Blocks that widen, convolve and narrow, each added to what it started from, over two branches that are concatenated. */
+function branchedNetwork(): Graph {
+  const builder = new GraphBuilder();
+  let value = builder.input("image", [1, 3, 9, 9]);
+  for (let block = 0; block < 6; block++) {
+    const convolve = (input: string, from: number, to: number, name: string) =>
+      builder.node("Conv", [input, builder.constant(`w${block}${name}`, [to, from, 1, 1])], {
+        name: `${block}${name}`,
+      });
+    const channels = block === 0 ? 3 : 12;
+    const wide = builder.node("Relu", [convolve(value, channels, 48, "wide")]);
+    const halves = [convolve(wide, 48, 6, "a"), convolve(wide, 48, 6, "b")];
+    const joined = builder.node("Concat", halves, { attributes: { axis: 1 } });
+    value = block === 0 ? joined : builder.node("Add", [joined, value]);
+  }
+  return builder.output(builder.node("GlobalAveragePool", [value]), value).build();
+}
+
+const plans: Readonly<Record<string, Plan>> = Object.fromEntries(
+  [["residual", residualNetwork()], ["branched", branchedNetwork()]].flatMap(([name, network]) => {
+    const prepared = prepare(inferTypes(runPasses(network as Graph, image), image));
+    const typed = inferTypes(prepared.graph, image);
+    return [
+      [`${name}, float`, buildPlan(typed)],
+      [`${name}, quantized`, buildPlan(typed, prepared.layout.quantizers)],
+    ];
   }),
-  { maxLength: 40 },
-).map((drawn) =>
-  drawn.map(({ first, length, words }, index): Lifetime => ({
-    value: `v${index}`,
-    byteLength: 4 * words,
-    first,
-    last: first + length,
-  }))
 );
 
-Deno.test("packLifetimes() never puts two values that are alive at once into one buffer", () => {
-  fc.assert(
-    fc.property(lifetimes, (values) => {
-      const { slots } = packLifetimes(values);
-      values.forEach((a, index) =>
-        values.slice(0, index).forEach((b, other) => {
-          const areAlive = a.first <= b.last && b.first <= a.last;
-          assert.ok(!areAlive || slots[index] !== slots[other], `${JSON.stringify([a, b])} share slot ${slots[index]}`);
-        })
-      );
-    }),
-    { numRuns: 500, seed: 6 },
-  );
-});
+/** Slots of an operand in one precision. */
+function slotOf(operand: Operand | undefined, isQuantized: boolean): number[] {
+  if (operand?.kind === "slot") return [operand.slot];
+  return operand?.kind === "choice" ? [isQuantized ? operand.int8 : operand.float] : [];
+}
 
-Deno.test("packLifetimes() gives every value a buffer that holds it, and no buffer more than it needs", () => {
-  fc.assert(
-    fc.property(lifetimes, (values) => {
-      const { slots, byteLengths } = packLifetimes(values);
-      const largest = byteLengths.map((_, slot) =>
-        Math.max(...values.filter((_, index) => slots[index] === slot).map(({ byteLength }) => byteLength))
-      );
-      assert.deepEqual(byteLengths, largest);
-    }),
-    { numRuns: 300, seed: 6 },
-  );
-});
+for (const [name, plan] of Object.entries(plans)) {
+  for (const isQuantized of [false, true]) {
+    Deno.test(`buildPlan() lets no step overwrite what is read later: ${name}, run in ${isQuantized ? "int8" : "float"}`, () => {
+      const intact = new Set(plan.inputs.map(({ slot }) => slot));
+      const write = (slot: number) => {
+        const own = plan.slots[slot]!;
+        plan.slots.forEach((other, index) => {
+          const overlap = own.buffer === other.buffer && own.offset < other.offset + other.byteLength &&
+            other.offset < own.offset + own.byteLength;
+          if (overlap) intact.delete(index);
+        });
+        intact.add(slot);
+      };
+      plan.steps.forEach((step, index) => {
+        if (step.onlyFor !== undefined && !isQuantized) return;
+        const declared = bindingsOf(linkShader(step.dispatch)).filter(({ group }) => group === 0);
+        const writes = declared.map(({ type }) => type === "storage");
+        const read = step.operands.filter((_, place) => !writes[place]);
+        const written = step.operands.filter((_, place) => writes[place]).flatMap((one) => slotOf(one, isQuantized));
+        for (const slot of [...read, step.epilogue.residual].flatMap((one) => slotOf(one, isQuantized))) {
+          assert.ok(intact.has(slot), `step ${index} reads slot ${slot}, which was overwritten`);
+          for (const other of written) {
+            assert.notEqual(plan.slots[slot]!.buffer, plan.slots[other]!.buffer, `step ${index} reads what it writes`);
+          }
+        }
+        for (const slot of written) write(slot);
+      });
+      for (const { slot, name } of plan.outputs) assert.ok(intact.has(slot!), `output ${name} was overwritten`);
+    });
+  }
 
-Deno.test("packLifetimes() needs at least the largest live set and at most all values together", () => {
-  fc.assert(
-    fc.property(lifetimes, (values) => {
-      const total = packLifetimes(values).byteLengths.reduce((sum, byteLength) => sum + byteLength, 0);
-      assert.ok(total >= largestLiveSet(values));
-      assert.ok(total <= values.reduce((sum, { byteLength }) => sum + byteLength, 0));
-    }),
-    { numRuns: 300, seed: 6 },
-  );
-});
+  Deno.test(`buildPlan() gives every value room: ${name}`, () => {
+    for (const { buffer, offset, byteLength } of plan.slots) assert.ok(offset + byteLength <= plan.buffers[buffer]!);
+    for (const { slot, type } of plan.outputs) {
+      assert.equal(plan.slots[slot!]!.byteLength, 4 * elementCount(type.shape));
+    }
+  });
 
-Deno.test("packLifetimes() reaches the largest live set where sizes alternate", () => {
-  const alternating = Array.from({ length: 20 }, (_, step): Lifetime => ({
-    value: `v${step}`,
-    byteLength: step % 2 === 0 ? 4000 + step : 400 + step,
-    first: step,
-    last: step + 1,
-  }));
-  const { byteLengths } = packLifetimes(alternating);
-  assert.deepEqual([...byteLengths].sort((a, b) => a - b), [419, 4018]);
-});
-
-Deno.test("largestLiveSet() is the most that is alive in one step", () => {
-  const of = (...spans: [byteLength: number, first: number, last: number][]) =>
-    largestLiveSet(spans.map(([byteLength, first, last], index) => ({ value: `v${index}`, byteLength, first, last })));
-  assert.equal(of(), 0);
-  assert.equal(of([8, -1, 3]), 8);
-  assert.equal(of([8, 0, 1], [16, 2, 3]), 16, "one ends before the other begins");
-  assert.equal(of([8, 0, 2], [16, 2, 3]), 24, "both are alive in step 2");
-});
+  Deno.test(`buildPlan() takes at most a quarter more than the largest live set: ${name}`, () => {
+    const bytes = plan.buffers.reduce((sum, byteLength) => sum + byteLength, 0);
+    assert.ok(bytes <= 1.25 * plan.liveBytes, `${bytes} of ${plan.liveBytes}`);
+    assert.ok(bytes >= plan.liveBytes);
+  });
+}
