@@ -121,7 +121,7 @@ function importValueInfo(proto: ValueInfoProto, isInBody: boolean): ValueInfo {
   return {
     name,
     dtype: dtypeOf(tensor.elemType),
-    shape: tensor.shape?.dim?.map((dim) => dim.dimParam || (dim.dimValue == null ? "" : toNumber(dim.dimValue) || "")),
+    shape: tensor.shape?.dim?.map((dim) => dim.dimParam || toNumber(dim.dimValue) || ""),
   };
 }
 
