@@ -77,11 +77,17 @@ const QUANTIZATION: readonly Omit<Parameter, "section">[] = [
     description: "Whether biases make up for what rounding the weights shifts.",
   },
   {
+    pot: "use_fast_bias",
+    type: "boolean",
+    default: true,
+    description: "Whether each bias is corrected by itself, or all in turn with a pass over samples for every layer.",
+  },
+  {
     pot: "threshold",
     type: "number",
     low: 0,
     default: 2,
-    description: "Largest relative change of a bias that bias correction believes.",
+    description: "Largest relative change of a bias that bias correction believes; 1000 without use_fast_bias.",
   },
   {
     pot: "apply_for_all_nodes",
@@ -155,11 +161,6 @@ export const IDLE_PARAMETERS: readonly IdleParameter[] = [
   { pot: "dump_intermediate_model", reason: "the report has every step" },
   { pot: "exec_log_dir", reason: "the report has every step" },
   { pot: "stat_batch_size", reason: "statistics are per sample whatever the batch; see --batch-size" },
-  {
-    pot: "use_fast_bias",
-    isRefused: (value) => value === false,
-    reason: "biases are corrected by FastBiasCorrection; bias_correction: false leaves them as they are",
-  },
   {
     pot: "shuffle_data",
     isRefused: isTrue,

@@ -115,9 +115,14 @@ function biasCorrection(given: GivenParameters): BiasCorrectionOptions | false |
     given.get("base_algorithm")?.value === "MinMaxQuantization";
   const threshold = given.get("threshold")?.value as number | undefined;
   const applyForAllNodes = given.get("apply_for_all_nodes")?.value as boolean | undefined;
+  const fast = given.get("use_fast_bias")?.value as boolean | undefined;
   if (isOff) return false;
-  if (threshold === undefined && applyForAllNodes === undefined) return undefined;
-  return { ...optional("threshold", threshold), ...optional("applyForAllNodes", applyForAllNodes) };
+  if (threshold === undefined && applyForAllNodes === undefined && fast === undefined) return undefined;
+  return {
+    ...optional("fast", fast),
+    ...optional("threshold", threshold),
+    ...optional("applyForAllNodes", applyForAllNodes),
+  };
 }
 
 /** The file's scope with what the command line adds. */

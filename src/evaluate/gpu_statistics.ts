@@ -1,8 +1,8 @@
 /** Statistics of a network's values over calibration samples, reduced on the GPU in one pass. */
-import type { TensorType } from "../base/tensor.ts";
+import type { HostTensor, TensorType } from "../base/tensor.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { AttributeValue } from "../graph/attributes.ts";
-import { withInitializers } from "../graph/edit.ts";
+import { removeDeadNodes, withInitializers } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
@@ -23,6 +23,12 @@ export interface SampleRanges {
   readonly min: Float64Array;
   readonly max: Float64Array;
   readonly absMax: Float64Array;
+}
+
+/** A network that differs from the float one in constants, run on the first share of the samples. */
+export interface Variation {
+  readonly constants: ReadonlyMap<string, HostTensor>;
+  readonly share: number;
 }
 
 /** What statistics are taken from. */
@@ -73,22 +79,33 @@ export class GpuStatistics {
     return this.#ranges;
   }
 
-  /** Mean of every channel of each value over all samples and positions. */
+  /** Mean of every channel of each value over all samples and positions, or those of a network with other constants. */
   async channelMeans(
     values: readonly { readonly name: string; readonly axis: number }[],
+    variation?: Variation,
   ): Promise<ReadonlyMap<string, Float64Array>> {
+    if (variation) {
+      const means = await this.#meansOf(values, variation);
+      return new Map(values.map(({ name }, place) => [name, means[place]!]));
+    }
     const missing = values.filter(({ name, axis }) => !this.#means.has(`${name}@${axis}`));
-    const nodes = missing.map(({ name, axis }) => intReduction(channelMean.type, name, { axis }));
+    const means = await this.#meansOf(missing);
+    missing.forEach(({ name, axis }, place) => this.#means.set(`${name}@${axis}`, means[place]!));
+    return new Map(values.map(({ name, axis }) => [name, this.#means.get(`${name}@${axis}`)!]));
+  }
+
+  async #meansOf(
+    values: readonly { readonly name: string; readonly axis: number }[],
+    variation: Variation = { constants: new Map(), share: 1 },
+  ): Promise<Float64Array[]> {
+    const nodes = values.map(({ name, axis }) => intReduction(channelMean.type, name, { axis }));
     const sums: Float64Array[] = [];
     await this.#run(nodes, (node, _position, data) => {
       const sum = sums[node] ??= new Float64Array(data.length);
       for (let channel = 0; channel < data.length; channel++) sum[channel]! += data[channel]!;
-    });
-    const count = this.#parts.indices.length;
-    missing.forEach(({ name, axis }, node) =>
-      this.#means.set(`${name}@${axis}`, sums[node]!.map((sum) => sum / count))
-    );
-    return new Map(values.map(({ name, axis }) => [name, this.#means.get(`${name}@${axis}`)!]));
+    }, variation);
+    const count = sampleCount(this.#parts.indices.length, variation.share);
+    return sums.map((sum) => sum.map((total) => total / count));
   }
 
   /** Counts histograms and hands over each sample's counts once. */
@@ -114,10 +131,13 @@ export class GpuStatistics {
   async #run(
     nodes: readonly Node[],
     take: (node: number, position: number, data: ArrayLike<number>) => void,
+    { constants, share }: Variation = { constants: new Map(), share: 1 },
   ): Promise<void> {
     if (nodes.length === 0) return;
-    const { gpu, pipelines, feed, dataset, indices, batch, memoryBudget, onProgress, signal } = this.#parts;
-    const graph = withSampleReductions(feed, nodes, batch);
+    const { gpu, pipelines, feed, dataset, batch, memoryBudget, onProgress, signal } = this.#parts;
+    const indices = this.#parts.indices.slice(0, sampleCount(this.#parts.indices.length, share));
+    // What no reduction depends on is not computed: passes over the first layers cost little.
+    const graph = removeDeadNodes(withInitializers(withSampleReductions(feed, nodes, batch), constants));
     const types: Map<string, TensorType> = feedTypes(feed, batch);
     const plan = buildPlan(inferTypes(graph, types), [], { target: gpu.kernelTarget });
     using session = await Session.create(gpu, pipelines, plan);
@@ -133,6 +153,10 @@ export class GpuStatistics {
       ...(signal ? { signal } : {}),
     });
   }
+}
+
+function sampleCount(all: number, share: number): number {
+  return Math.max(1, Math.floor(all * share));
 }
 
 /** The feed's graph with reductions as its only outputs, each of a value whose batch axis comes first. */

@@ -10,7 +10,12 @@ import type { GraphView } from "./graph_view.ts";
 
 /** How biases are corrected. */
 export interface BiasCorrectionOptions {
-  /** Largest relative change of a bias that is believed. */
+  /**
+   * `false` corrects layer after layer by what the network with all weights in int8 really gives, so that the errors of earlier
+   * layers count: POT's BiasCorrection. One pass over a fifth of the samples for every layer.
+   */
+  readonly fast?: boolean;
+  /** Largest relative change of a bias that is believed: 2, or 1000 where not fast. */
   readonly threshold?: number;
   /** Whether layers with a zero in their bias, and all that had none, are corrected too; POT leaves them. */
   readonly applyForAllNodes?: boolean;
@@ -57,8 +62,18 @@ export function correctBias(
 ): Float64Array {
   const old = Float64Array.from(bias);
   const corrected = old.map((value, channel) => (outputMeans?.[channel] ?? value + before[channel]!) - after[channel]!);
+  return believedBias(old, corrected, THRESHOLD, options);
+}
+
+/** The corrected bias, or the old one where the change is beyond the threshold. */
+export function believedBias(
+  old: Float64Array,
+  corrected: Float64Array,
+  threshold: number,
+  options: BiasCorrectionOptions,
+): Float64Array {
   const isBelievable = corrected.every(Number.isFinite) &&
-    magnitude(old, corrected, options.applyForAllNodes ?? true) < (options.threshold ?? THRESHOLD);
+    magnitude(old, corrected, options.applyForAllNodes ?? true) < (options.threshold ?? threshold);
   return isBelievable ? corrected : old;
 }
 

@@ -7,6 +7,7 @@ import type { Candidate } from "./default_quantization.ts";
 import { dequantizeTensor, quantizeTensor } from "./fake_quantize.ts";
 import { operandKey } from "./groups.ts";
 import type { Prepared } from "./prepare.ts";
+import { correctInTurn } from "./sequential_bias_correction.ts";
 import type { StatisticsSource } from "./statistics.ts";
 
 const INT32 = { low: -(2 ** 31), high: 2 ** 31 - 1 };
@@ -15,7 +16,7 @@ const INT32 = { low: -(2 ** 31), high: 2 ** 31 - 1 };
 const ROOM = 0.5;
 
 /** A layer with a bias quantizer. */
-interface Layer {
+export interface Layer {
   readonly bias: Quantizer;
   /** The node with weights; the bias may be added by another behind it. */
   readonly node: Node;
@@ -57,19 +58,10 @@ export async function finishBiases(
   correction: BiasCorrectionOptions | false,
 ): Promise<void> {
   const layers = layersOf(prepared);
-  const correctable = correction === false ? [] : layers.filter((layer) => canCorrect(prepared, layer));
-  const means = await meansOf(
-    prepared,
-    source,
-    correctable,
-    correction !== false && correction.outputMean === "measured",
-  );
+  const corrected = await correctBiases(prepared, source, candidate, correction);
   for (const layer of layers) {
     const tensor = biasOf(prepared, layer.bias);
-    const values = correction !== false && correctable.includes(layer)
-      ? correctLayer(prepared, layer, candidate, means, correction)
-      : tensor.data;
-    const bias = hostTensor("float32", tensor.shape, Float32Array.from(values));
+    const bias = hostTensor("float32", tensor.shape, Float32Array.from(corrected.get(layer.bias.id) ?? tensor.data));
     if (!layer.hasCodes) {
       candidate.tensors.set(layer.bias.id, bias);
       continue;
@@ -80,6 +72,28 @@ export async function finishBiases(
     candidate.codes.set(layer.bias.id, codes);
     candidate.tensors.set(layer.bias.id, dequantizeTensor(codes, parameters, layer.bias.channelAxis));
   }
+}
+
+/** Bias quantizer → values, of the layers that are corrected. */
+async function correctBiases(
+  prepared: Prepared,
+  source: StatisticsSource,
+  candidate: Candidate,
+  correction: BiasCorrectionOptions | false,
+): Promise<ReadonlyMap<number, Float64Array>> {
+  if (correction === false) return new Map();
+  if (correction.fast === false) {
+    const layers = layersOf(prepared).map((layer) => ({
+      ...layer,
+      outputAxis: channelAxisOf(prepared, layer.node, layer.output),
+    }));
+    return await correctInTurn(prepared, source, candidate, layers, correction);
+  }
+  const layers = layersOf(prepared).filter((layer) => canCorrect(prepared, layer));
+  const means = await meansOf(prepared, source, layers, correction.outputMean === "measured");
+  return new Map(
+    layers.map((layer) => [layer.bias.id, correctLayer(prepared, layer, candidate, means, correction)] as const),
+  );
 }
 
 /** Scales of integer products: that of the input times that of the channel's weights. */

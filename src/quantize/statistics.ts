@@ -27,13 +27,25 @@ export interface HistogramRequest {
   readonly bins: number;
 }
 
+/** A network that differs from the float one in constants, and how much of the samples it is run on. */
+export interface Variation {
+  /** Initializer → what stands in its place. */
+  readonly constants: ReadonlyMap<string, HostTensor>;
+  /** Share of the samples to use, from the first on; at least one sample. */
+  readonly share: number;
+}
+
 /** Where statistics of the float network over the calibration samples come from: the GPU, or a test. */
 export interface StatisticsSource {
   /** Per-sample extremes of each value. */
   ranges(values: readonly string[]): Promise<ReadonlyMap<string, ValueStatistics>>;
-  /** Mean of each value over all samples and all positions but those along `axis`: one entry per index of that axis. */
+  /**
+   * Mean of each value over all samples and all positions but those along `axis`: one entry per index of that axis. With a variation
+   * the values are those of another network.
+   */
   channelMeans(
     values: readonly { readonly name: string; readonly axis: number }[],
+    variation?: Variation,
   ): Promise<ReadonlyMap<string, Float64Array>>;
   /**
    * Counts histograms, one per value and sample, and hands each over once: nothing needs to hold them all. `counts` is

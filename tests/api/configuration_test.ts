@@ -77,7 +77,6 @@ Deno.test("settingsOf() refuses values of a wrong type or range, naming the para
     [`{ "ignored": { "scope": "conv1" } }`, /ignored\.scope of pot\.json: "conv1", expected a list of names/],
     [`{ "metrics": [{ "type": "accuracy" }] }`, /expected a name for every metric/],
     [`{ "shuffle_data": true }`, /shuffle_data of pot\.json: true is not supported/],
-    [`{ "use_fast_bias": false }`, /use_fast_bias of pot\.json: false is not supported; .*bias_correction: false/],
     [`{ "ignored_scope": ["a"] }`, /there is no parameter "ignored_scope"/],
     [`{ "metric_subset_ratio": 1.5 }`, /1\.5, expected at most 1/],
   ];
@@ -131,4 +130,16 @@ Deno.test("settingsOf() reads whether lone arithmetic is quantized", () => {
   assert.equal(settingsFrom("{}").loneArithmetic, undefined);
   assert.equal(settingsFrom(`{ "lone_arithmetic": true }`).loneArithmetic, true);
   assert.throws(() => settingsFrom(`{ "lone_arithmetic": "yes" }`), refused(/lone_arithmetic/));
+});
+
+Deno.test("settingsOf() reads how biases are corrected", () => {
+  assert.equal(settingsFrom("{}").quantization?.biasCorrection, undefined);
+  assert.deepEqual(settingsFrom(`{ "use_fast_bias": false, "threshold": 10 }`).quantization?.biasCorrection, {
+    fast: false,
+    threshold: 10,
+  });
+  assert.equal(
+    settingsFrom(`{ "use_fast_bias": false, "bias_correction": false }`).quantization?.biasCorrection,
+    false,
+  );
 });
