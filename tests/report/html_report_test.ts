@@ -60,6 +60,7 @@ Deno.test("renderHtmlReport() shows the essentials without scripts", async () =>
       "1.8 × as many",
       "tryFirst",
       "weights.bits",
+      "Not confirmed</strong> On 40 samples never used for decisions accuracy is 0.900 (float 0.925",
     ]
   ) assert.ok(page.includes(part), `no "${part}"`);
   assert.equal(count(page, /<svg/g), 4, "two trajectories, sensitivity, network");
