@@ -24,12 +24,15 @@ export const KNOBS = {
 
 /** The value of a switch; undefined where it is unset or reading it is not permitted. */
 export function readKnob(knob: Knob): string | undefined {
-  if (Deno.permissions.querySync({ name: "env", variable: knob.name }).state !== "granted") return undefined;
-  return Deno.env.get(knob.name);
+  return isPermitted(knob) ? Deno.env.get(knob.name) : undefined;
 }
 
 /** Sets a switch for this process unless it is set; without permission it stays as it is. */
 export function defaultKnob(knob: Knob, value: string): void {
-  if (Deno.permissions.querySync({ name: "env", variable: knob.name }).state !== "granted") return;
-  if (!Deno.env.get(knob.name)) Deno.env.set(knob.name, value);
+  if (isPermitted(knob) && !Deno.env.get(knob.name)) Deno.env.set(knob.name, value);
+}
+
+/** A web page has neither Deno nor an environment. */
+function isPermitted(knob: Knob): boolean {
+  return "Deno" in globalThis && Deno.permissions.querySync({ name: "env", variable: knob.name }).state === "granted";
 }

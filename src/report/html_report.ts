@@ -116,10 +116,13 @@ ${
 }
 
 function notices(report: Report): Html {
-  const { warnings, notes } = report;
-  return html`${formatHoldout(report).map((text) => html`<p class="notice"><strong>Certificate</strong> ${text}</p>`)}
-${warnings.map((text) => html`<p class="notice"><strong>Warning</strong> ${text}</p>`)}
-${notes.map((text) => html`<p class="notice"><strong>Note</strong> ${text}</p>`)}`;
+  const notice = (kind: string, text: string) => html`<p class="notice"><strong>${kind}</strong> ${text}</p>`;
+  const held = report.holdout?.holds ? "Confirmed" : "Not confirmed";
+  return html`${[
+    ...formatHoldout(report).map((text) => notice(held, text)),
+    ...report.warnings.map((text) => notice("Warning", text)),
+    ...report.notes.map((text) => notice("Note", text)),
+  ]}`;
 }
 
 function trajectories(report: Report, plots: Plots["trajectories"]): HtmlOrNothing {

@@ -50,10 +50,17 @@ export const SAMPLE_REPORT: Report = {
   reached: true,
   holdout: {
     samples: 40,
-    metrics: [{ name: "accuracy", baseline: 0.925, value: 0.9, drop: 0.025, threshold: 0.01, standardError: 0.02 }],
+    metrics: [{
+      name: "accuracy",
+      direction: "higher_better",
+      baseline: 0.925,
+      value: 0.9,
+      drop: 0.025,
+      threshold: 0.01,
+      standardError: 0.02,
+    }],
     holds: false,
   },
-  holdout: null,
   metrics: [
     {
       name: "accuracy",
