@@ -7,7 +7,6 @@ import type { AccuracyProblem } from "../accuracy/problem.ts";
 import type { Assignment } from "../base/precision.ts";
 import { exportGraph } from "../graph/export.ts";
 import { encodeModel } from "../onnx/encode.ts";
-import { buildQdq } from "../quantize/qdq.ts";
 import type { Session } from "../run/session.ts";
 import { type CandidateList, listCandidates } from "./candidates.ts";
 import type { Model } from "./model.ts";
@@ -75,8 +74,7 @@ export async function assembleProblem(
       ...(options.signal ? { signal: options.signal } : {}),
       ...opened,
     },
-    exportModel: (assignment) =>
-      encodeModel(exportGraph(buildQdq(bench.prepared, bench.candidates, assignment, options.qdq))),
+    exportModel: (assignment) => encodeModel(exportGraph(bench.quantizedGraph(assignment))),
     async certify(assignment, effective) {
       const { held } = bench.data;
       if (!held) return undefined;

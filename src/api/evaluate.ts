@@ -7,6 +7,7 @@ import { GpuEvaluator } from "../evaluate/gpu_evaluator.ts";
 import { limitDataset } from "../evaluate/limited_dataset.ts";
 import type { Metric } from "../evaluate/metric.ts";
 import { SampleStore } from "../evaluate/sample_store.ts";
+import { metricsBehind } from "../evaluate/tail_metrics.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { buildPlan } from "../plan/build.ts";
 import { Session } from "../run/session.ts";
@@ -106,7 +107,7 @@ async function openEvaluator(
   const memoryBudget = options.memoryBudget ?? MEMORY_BUDGET;
   const network = await guardBatch(runtime, prepareNetwork(model, dataset), dataset);
   const batchSize = chooseBatch(network, dataset, { runtime, batchSize: options.batchSize, memoryBudget });
-  const { metrics } = options;
+  const metrics = metricsBehind(network.tail, options.metrics);
   const feed = feedOf(network, dataset, metrics);
   const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batchSize)));
   using stack = new DisposableStack();

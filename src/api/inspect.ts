@@ -1,10 +1,12 @@
 /** What a model is made of, and what quantization would make of it. Needs no GPU. */
 import { UnsupportedError, UsageError } from "../base/errors.ts";
 import { elementCount, isFloat, type TensorType } from "../base/tensor.ts";
-import type { Graph, ValueInfo } from "../graph/graph.ts";
+import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import type { Group } from "../graph/quantizer.ts";
 import { inferTypes, type TypedGraph } from "../ops/infer.ts";
 import { findOperator } from "../ops/registry.ts";
+import { splitTail } from "../passes/host_tail.ts";
+import { inlineControlFlow, isControlFlow } from "../passes/inline_control_flow.ts";
 import { runPasses } from "../passes/run_passes.ts";
 import { prepare, type PrepareOptions } from "../quantize/prepare.ts";
 import type { Model } from "./model.ts";
@@ -16,6 +18,8 @@ export interface OperatorCount {
   readonly domain: string;
   readonly count: number;
   readonly isSupported: boolean;
+  /** How many of them run on the host, since shapes behind them depend on data. */
+  readonly onHost: number;
 }
 
 /** A group of layers that move together, with its work per sample. */
@@ -53,7 +57,7 @@ export type InputShapes = ReadonlyMap<string, readonly number[]>;
 export function inspectModel(model: Model, shapes: InputShapes = new Map(), options: PrepareOptions = {}): Inspection {
   const { graph } = model;
   const types = inputTypes(graph, shapes);
-  const { macs, groups, skipped, problem } = analyse(graph, types, options);
+  const { hostNodes, ...analysis } = analyse(graph, types, options);
   return {
     model: model.name,
     byteLength: model.byteLength,
@@ -62,15 +66,12 @@ export function inspectModel(model: Model, shapes: InputShapes = new Map(), opti
     producer: [graph.metadata.producerName, graph.metadata.producerVersion].filter(Boolean).join(" "),
     inputs: graph.inputs,
     outputs: graph.outputs,
-    operators: countOperators(graph),
+    operators: countOperators(graph, hostNodes),
     parameters: [...graph.initializers.values()].reduce(
       (sum, { dtype, data }) => isFloat(dtype) ? sum + data.length : sum,
       0,
     ),
-    macs,
-    groups,
-    skipped,
-    problem,
+    ...analysis,
   };
 }
 
@@ -89,10 +90,13 @@ function inputTypes(graph: Graph, shapes: InputShapes): Map<string, TensorType> 
   }));
 }
 
-type Analysis = Pick<Inspection, "macs" | "groups" | "skipped" | "problem">;
+interface Analysis extends Pick<Inspection, "macs" | "groups" | "skipped" | "problem"> {
+  /** Nodes that run on the host; undefined where that could not be found out. */
+  readonly hostNodes: readonly Node[] | undefined;
+}
 
 function analyse(graph: Graph, types: ReadonlyMap<string, TensorType>, options: PrepareOptions): Analysis {
-  const none = { macs: undefined, groups: undefined, skipped: {} };
+  const none = { macs: undefined, groups: undefined, skipped: {}, hostNodes: undefined };
   const free = graph.inputs.find(({ shape }) => shape === undefined);
   if (free && types.get(free.name)?.shape.length === 0) {
     return {
@@ -101,8 +105,8 @@ function analyse(graph: Graph, types: ReadonlyMap<string, TensorType>, options: 
     };
   }
   try {
-    const optimized = runPasses(graph, types);
-    const typed = inferTypes(optimized, types);
+    const { device, tail } = splitTail(inlineControlFlow(graph, types), types);
+    const typed = inferTypes(runPasses(device, types), types);
     const macsOf = nodeMacs(typed);
     const { layout, skipped } = prepare(typed, options);
     return {
@@ -113,6 +117,7 @@ function analyse(graph: Graph, types: ReadonlyMap<string, TensorType>, options: 
       })),
       skipped: Object.fromEntries(skipped),
       problem: undefined,
+      hostNodes: tail?.graph.nodes ?? [],
     };
   } catch (error) {
     if (!(error instanceof Error) || error instanceof UsageError) throw error;
@@ -130,12 +135,18 @@ function nodeMacs({ nodes, types }: TypedGraph): Map<string, number> {
   }));
 }
 
-function countOperators(graph: Graph): OperatorCount[] {
+function countOperators(graph: Graph, hostNodes: readonly Node[] | undefined): OperatorCount[] {
   const counts = new Map<string, OperatorCount>();
-  for (const { type, domain } of graph.nodes) {
+  const onHost = new Set(hostNodes?.map((node) => node.name));
+  for (const node of graph.nodes) {
+    const { type, domain } = node;
     const key = `${domain}:${type}`;
-    const isSupported = findOperator(type, domain, graph.opset) !== undefined;
-    counts.set(key, { type, domain, isSupported, count: (counts.get(key)?.count ?? 0) + 1 });
+    const before = counts.get(key) ?? { count: 0, onHost: 0 };
+    // Control flow is supported where it could be inlined, or waits for data.
+    const isSupported = findOperator(type, domain, graph.opset) !== undefined ||
+      (isControlFlow(node) && hostNodes !== undefined);
+    const hosted = before.onHost + (onHost.has(node.name) ? 1 : 0);
+    counts.set(key, { type, domain, isSupported, count: before.count + 1, onHost: hosted });
   }
   return [...counts.values()].sort((a, b) => b.count - a.count || (a.type < b.type ? -1 : 1));
 }

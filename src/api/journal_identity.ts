@@ -3,8 +3,11 @@ import type { AccuracyAwareOptions } from "../accuracy/options.ts";
 import { createContentHash } from "../data/content_hash.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Metric } from "../evaluate/metric.ts";
+import { exportGraph } from "../graph/export.ts";
+import type { Graph } from "../graph/graph.ts";
 import type { AdapterDescription } from "../gpu/device.ts";
 import { linkShader } from "../gpu/link.ts";
+import { encodeModel } from "../onnx/encode.ts";
 import type { Plan, Step } from "../plan/plan.ts";
 import type { Candidate } from "../quantize/default_quantization.ts";
 import type { JournalIdentity } from "./journal_record.ts";
@@ -41,6 +44,13 @@ export function identityKey(identity: JournalIdentity): string {
   const hash = createContentHash();
   for (const [name, value] of Object.entries(identity)) hash.text(`${name}=${value}`);
   return hash.hex().slice(0, 16);
+}
+
+/** Of everything that a graph computes with. */
+export function digestOfGraph(graph: Graph): string {
+  const hash = createContentHash();
+  hash.bytes(encodeModel(exportGraph(graph)));
+  return hash.hex();
 }
 
 function digestOfModel({ constants, inputs, outputs }: Plan): string {

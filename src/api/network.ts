@@ -7,6 +7,7 @@ import type { Metric } from "../evaluate/metric.ts";
 import { withReductions } from "../evaluate/output_views.ts";
 import type { Graph } from "../graph/graph.ts";
 import { inferTypes } from "../ops/infer.ts";
+import { type HostTail, splitTail, withRows } from "../passes/host_tail.ts";
 import { inlineControlFlow } from "../passes/inline_control_flow.ts";
 import { liftBatch } from "../passes/lift_batch.ts";
 import { runPasses } from "../passes/run_passes.ts";
@@ -19,8 +20,10 @@ import type { Runtime } from "./runtime.ts";
 /** A network ready to be evaluated or quantized on samples of one shape. */
 export interface Network {
   readonly model: Model;
-  /** After the passes; computes what the model computes, for any batch if `takesAnyBatch`. */
+  /** After the passes; computes what the model computes up to its tail, for any batch if `takesAnyBatch`. */
   readonly graph: Graph;
+  /** What the host makes of the graph's outputs, sample by sample; undefined where they are the network's own. */
+  readonly tail: HostTail | undefined;
   readonly takesAnyBatch: boolean;
   /** Whether the file had fixed the batch size: see `guardBatch`. */
   readonly wasFixed: boolean;
@@ -38,14 +41,23 @@ const ACTIVATION_SHARE = 0.5;
 export function prepareNetwork(model: Model, dataset: Dataset): Network {
   const wide = widenFloats(model.graph);
   const straight = inlineControlFlow(wide, sampleTypes(wide, dataset, 1));
-  const lifted = liftBatch(straight, (graph, batch) => sampleTypes(graph, dataset, batch));
+  const { device, tail } = splitTail(straight, sampleTypes(straight, dataset, 1));
+  const rows = tail ? withRows({ device, tail }) : device;
+  const lifted = liftBatch(rows, (graph, batch) => sampleTypes(graph, dataset, batch));
   const notes = [
     ...(wide === model.graph ? [] : ["The network is computed and exported in float32, whatever floats its file has"]),
+    ...(tail ? [describeTail(tail)] : []),
     ...(lifted.takesAnyBatch ? [] : [`The network runs with batch size 1: ${lifted.reason}`]),
   ];
   const graph = runPasses(lifted.graph, sampleTypes(lifted.graph, dataset, 1));
   checkNumbers(graph);
-  return { model, graph, takesAnyBatch: lifted.takesAnyBatch, wasFixed: lifted.wasFixed, notes };
+  return { model, graph, tail, takesAnyBatch: lifted.takesAnyBatch, wasFixed: lifted.wasFixed, notes };
+}
+
+function describeTail({ graph: { nodes } }: HostTail): string {
+  const [first] = nodes;
+  const others = nodes.length === 1 ? "" : ` and the ${nodes.length - 1} nodes behind it`;
+  return `${first?.type} node "${first?.name}"${others} run on the host: their shapes depend on data`;
 }
 
 /** Types of a network's inputs for samples of a dataset. */

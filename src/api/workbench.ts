@@ -2,25 +2,30 @@
 import type { Journal } from "../accuracy/memo.ts";
 import type { AccuracyAwareOptions } from "../accuracy/options.ts";
 import type { GroupInfo } from "../accuracy/problem.ts";
-import type { Evaluator } from "../base/precision.ts";
+import type { Assignment, Evaluator } from "../base/precision.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { feedTypes } from "../evaluate/feed.ts";
 import { GpuEvaluator } from "../evaluate/gpu_evaluator.ts";
 import { GpuStatistics } from "../evaluate/gpu_statistics.ts";
+import type { Metric } from "../evaluate/metric.ts";
 import { SampleStore } from "../evaluate/sample_store.ts";
+import { metricsBehind } from "../evaluate/tail_metrics.ts";
 import { UserEvaluator } from "../evaluate/user_evaluator.ts";
+import type { Graph } from "../graph/graph.ts";
 import type { Group } from "../graph/quantizer.ts";
 import { inferTypes, type TypedGraph } from "../ops/infer.ts";
 import { buildPlan } from "../plan/build.ts";
+import { appendTail } from "../quantize/append_tail.ts";
 import { calibrate, type CalibrationOptions, type Candidate } from "../quantize/default_quantization.ts";
 import { prepare, type Prepared } from "../quantize/prepare.ts";
+import { buildQdq } from "../quantize/qdq.ts";
 import { Session } from "../run/session.ts";
 import { guardBatch } from "./batch_guard.ts";
 import { candidateData, weightsOnly } from "./candidates.ts";
 import { type DecisionData, divideData } from "./decision_data.ts";
 import { firstIndices, MEMORY_BUDGET } from "./evaluate.ts";
 import { DiskJournal } from "./journal.ts";
-import { identityKey, journalIdentity } from "./journal_identity.ts";
+import { digestOfGraph, identityKey, journalIdentity } from "./journal_identity.ts";
 import type { Model } from "./model.ts";
 import { chooseBatch, feedOf, type Network, prepareNetwork, sampleTypes } from "./network.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";
@@ -54,6 +59,7 @@ export class Workbench {
   readonly #statistics: GpuStatistics;
   /** Content of calibration options → candidate. */
   readonly #known = new Map<string, number>();
+  #wrapped: readonly Metric[] | undefined;
 
   private constructor(runtime: Runtime, options: QuantizeOptions, data: DecisionData, network: Network) {
     this.#runtime = runtime;
@@ -148,14 +154,22 @@ export class Workbench {
     session.setCandidate(number, candidateData(this.prepared, this.candidates[number]!));
   }
 
+  /** The whole network under an assignment, with QuantizeLinear and DequantizeLinear. */
+  quantizedGraph(assignment: Assignment): Graph {
+    const { tail } = this.#network;
+    const graph = buildQdq(this.prepared, this.candidates, assignment, this.#options.qdq);
+    return tail ? appendTail(graph, tail, this.prepared.view.typed.types) : graph;
+  }
+
   /** The evaluator over some of the samples. With `keepsActivations` successive evaluations of all samples share work. */
   openEvaluator(
     session: Session,
     dataset: Dataset,
     keepsActivations: boolean,
   ): { readonly evaluator: Evaluator } & Disposable {
-    const { evaluate, metrics, onEvent } = this.#options;
-    if (evaluate) return { evaluator: new UserEvaluator(session, evaluate), [Symbol.dispose]: () => {} };
+    const { evaluate, onEvent } = this.#options;
+    const { tail } = this.#network;
+    if (evaluate) return { evaluator: new UserEvaluator(session, evaluate, tail), [Symbol.dispose]: () => {} };
     using stack = new DisposableStack();
     const store = stack.use(new SampleStore(this.#runtime.gpu, dataset, this.#feed.inputs, this.#memoryBudget));
     const evaluator = stack.use(
@@ -164,7 +178,7 @@ export class Workbench {
         session,
         store,
         dataset,
-        metrics,
+        metrics: this.#metrics,
         layout: this.prepared.layout,
         batch: this.batchSize,
         activationBudget: keepsActivations ? STORED_SHARE * this.#memoryBudget : 0,
@@ -195,6 +209,7 @@ export class Workbench {
         annotationConfThreshold,
         annotationFree: accuracy.annotationFree,
         samples: this.calibrationSamples,
+        ...(this.#network.tail ? { tail: digestOfGraph(this.#network.tail.graph) } : {}),
       },
     });
     const keyPrefix = identityKey(identity);
@@ -209,7 +224,12 @@ export class Workbench {
   }
 
   get #feed() {
-    return feedOf(this.#network, this.data.decisions, this.#options.metrics);
+    return feedOf(this.#network, this.data.decisions, this.#metrics);
+  }
+
+  /** The caller's metrics, for the outputs of the graph. */
+  get #metrics(): readonly Metric[] {
+    return this.#wrapped ??= metricsBehind(this.#network.tail, this.#options.metrics);
   }
 
   get #memoryBudget(): number {

@@ -4,7 +4,9 @@ import type { HostTensor } from "../base/tensor.ts";
 import { sameShape } from "../base/shape.ts";
 import { formatShape } from "../base/tensor.ts";
 import { UsageError } from "../base/errors.ts";
+import type { HostTail } from "../passes/host_tail.ts";
 import type { Session } from "../run/session.ts";
+import { tailOutputs } from "./tail_metrics.ts";
 
 /** The network in one precision. */
 export interface RunnableNetwork {
@@ -30,12 +32,15 @@ export class UserEvaluator implements Evaluator {
   readonly metrics: Evaluator["metrics"];
   readonly #session: Session;
   readonly #evaluation: UserEvaluation;
+  readonly #tail: HostTail | undefined;
 
-  constructor(session: Session, evaluation: UserEvaluation) {
+  /** `tail` makes the network's outputs of the session's, where the network ends on the host. */
+  constructor(session: Session, evaluation: UserEvaluation, tail?: HostTail) {
     this.sampleCount = evaluation.sampleCount;
     this.metrics = evaluation.metrics;
     this.#session = session;
     this.#evaluation = evaluation;
+    this.#tail = tail;
   }
 
   async evaluate(
@@ -75,7 +80,8 @@ export class UserEvaluator implements Evaluator {
       this.#session.writeInput(name, tensor);
     }
     this.#session.run(assignment);
-    return await this.#session.read();
+    const outputs = await this.#session.read();
+    return this.#tail ? tailOutputs(this.#tail, outputs) : outputs;
   }
 
   #check(metric: string, { values, perSample }: Evaluation, count: number): void {

@@ -2,7 +2,7 @@
 import { type HostTensor, hostTensor, knownTensor, knownType, type TensorType } from "../base/tensor.ts";
 import { subgraphsOf } from "../graph/attributes.ts";
 import { capturedBy } from "../graph/captures.ts";
-import { freshName, withInitializers, withNodes } from "../graph/edit.ts";
+import { freshName, producersOf, removeDeadNodes, withInitializers, withNodes } from "../graph/edit.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { inferNode, inferTypes, isDataDependent } from "../ops/infer.ts";
 import { resolveNode, resolveNodes } from "../ops/resolve.ts";
@@ -14,6 +14,10 @@ export interface HostTail {
   readonly graph: Graph;
   /** Types of its inputs. */
   readonly inputs: readonly TensorType[];
+  /** Which outputs have the batch as their first axis, as far as the file says. */
+  readonly isBatched: readonly boolean[];
+  /** The graph that was split. */
+  readonly source: Graph;
 }
 
 /** A network as the part that runs on the GPU and the part behind it. */
@@ -32,8 +36,9 @@ export function splitTail(graph: Graph, inputs: ReadonlyMap<string, TensorType>)
   const isPlannable = !graph.nodes.some(isControlFlow) &&
     resolveNodes({ ...graph, nodes: plainNodes(graph) }).every(({ operator }) => !operator.dataDependent);
   if (isPlannable) return { device: graph, tail: undefined };
-  const { kept, tail, types } = divide(graph, inputs);
-  if (tail.length === 0) return { device: graph, tail: undefined };
+  const { kept, late, types } = divide(graph, inputs);
+  if (late.length === 0) return { device: graph, tail: undefined };
+  const tail = keepBatches(graph, late, types);
   const boundary = boundaryOf(graph, tail);
   const known = boundary.flatMap((name) => {
     const tensor = knownTensor(types.get(name)!);
@@ -51,9 +56,20 @@ export function splitTail(graph: Graph, inputs: ReadonlyMap<string, TensorType>)
   }, tail);
   const outputs = ports.map((port): ValueInfo => ({ ...port, shape: undefined }));
   return {
-    device: withNodes({ ...graph, outputs }, kept),
-    tail: { graph: tailGraph, inputs: carried.map((name) => types.get(name)!) },
+    device: removeDeadNodes({ ...graph, outputs, nodes: kept }),
+    tail: {
+      graph: tailGraph,
+      inputs: carried.map((name) => types.get(name)!),
+      isBatched: batchedOutputs(graph),
+      source: graph,
+    },
   };
+}
+
+/** Outputs whose first extent is 1, or has the name that the first extent of an input has. */
+function batchedOutputs({ inputs, outputs }: Graph): boolean[] {
+  const batches = new Set<unknown>([1, ...inputs.map(({ shape }) => shape?.[0])].filter(Boolean));
+  return outputs.map(({ shape }) => batches.has(shape?.[0]));
 }
 
 /**
@@ -94,31 +110,53 @@ function plainNodes(graph: Graph): Node[] {
 }
 
 interface Division {
-  readonly kept: Node[];
-  readonly tail: Node[];
-  /** Of everything that is not in the tail. */
+  readonly kept: readonly Node[];
+  /** Nodes that wait for data. */
+  readonly late: readonly Node[];
+  /** Of everything that does not wait. */
   readonly types: ReadonlyMap<string, TensorType>;
 }
 
 function divide(graph: Graph, inputs: ReadonlyMap<string, TensorType>): Division {
   const types = new Map<string, TensorType>(inputs);
   for (const [name, tensor] of graph.initializers) types.set(name, knownType(tensor));
-  const late = new Set<string>();
-  const [kept, tail]: [Node[], Node[]] = [[], []];
+  const waiting = new Set<string>();
+  const [kept, late]: [Node[], Node[]] = [[], []];
   for (const node of graph.nodes) {
     // Control flow that could not be inlined waits for data.
-    const outputs = isControlFlow(node) || node.inputs.some((name) => late.has(name))
+    const outputs = isControlFlow(node) || node.inputs.some((name) => waiting.has(name))
       ? undefined
       : typesBefore(node, graph.opset, types);
     if (outputs) {
       kept.push(node);
       node.outputs.forEach((name, place) => name !== "" && types.set(name, outputs[place]!));
     } else {
-      tail.push(node);
-      for (const output of node.outputs) late.add(output);
+      late.push(node);
+      for (const output of node.outputs) waiting.add(output);
     }
   }
-  return { kept, tail, types };
+  return { kept, late, types };
+}
+
+/**
+ * Takes nodes that drop the batch axis (Squeeze, Reshape to rows) into the tail, back to values with a first extent of 1, so that
+ * what is left can run with any batch. Operators that multiply stay on the GPU.
+ */
+function keepBatches(graph: Graph, late: readonly Node[], types: ReadonlyMap<string, TensorType>): readonly Node[] {
+  const producers = producersOf(graph);
+  const moved = new Set(late);
+  const inOrder = () => graph.nodes.filter((node) => moved.has(node));
+  for (;;) {
+    const dropping = boundaryOf(graph, inOrder()).map((name) => {
+      const producer = producers.get(name);
+      const { shape, value } = types.get(name)!;
+      return value || shape[0] === 1 || !producer || resolveNode(producer, graph.opset).operator.macs
+        ? undefined
+        : producer;
+    }).find((producer) => producer);
+    if (!dropping) return inOrder();
+    moved.add(dropping);
+  }
 }
 
 /** Output types of a node, or undefined where they depend on data. */

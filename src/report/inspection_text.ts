@@ -23,6 +23,7 @@ export interface ShownInspection {
     readonly domain: string;
     readonly count: number;
     readonly isSupported: boolean;
+    readonly onHost: number;
   }[];
   readonly parameters: number;
   readonly macs: number | undefined;
@@ -74,9 +75,15 @@ function formatValue({ name, dtype, shape }: ShownValue): string {
 
 function formatOperators(operators: ShownInspection["operators"]): string {
   return formatTable(
-    operators.map((operator) => [operator.count, nameOf(operator), ...(operator.isSupported ? [] : ["not supported"])]),
+    operators.map((operator) => [operator.count, nameOf(operator), ...remarkOn(operator)]),
     "  ",
   );
+}
+
+function remarkOn({ isSupported, onHost, count }: ShownInspection["operators"][number]): string[] {
+  if (!isSupported) return ["not supported"];
+  if (onHost === 0) return [];
+  return [onHost === count ? "on the host" : `${onHost} of them on the host`];
 }
 
 function nameOf({ type, domain }: { readonly type: string; readonly domain: string }): string {

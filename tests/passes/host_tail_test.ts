@@ -110,17 +110,29 @@ Deno.test("runTail() runs control flow that waits for data", () => {
   assert.deepEqual([...runTail(tail, [hostTensor("float32", [4], [0, 0, 0, 0])])[0]!.data], [-1]);
 });
 
-Deno.test("withRows() gives values without a batch axis one", () => {
+Deno.test("splitTail() takes along what drops the batch axis", () => {
   const builder = new GraphBuilder();
   builder.input("x", [1, 6]);
   builder.constant("axes", [1], [0], "int64");
+  const relu = builder.node("Relu", ["x"]);
+  const flat = builder.node("Squeeze", [relu, "axes"]);
+  const { device, tail } = split({ ...builder.untyped(), outputs: outputsOf(builder.node("NonZero", [flat])) });
+  assert.deepEqual(device.outputs.map(({ name }) => name), [relu]);
+  assert.deepEqual(device.nodes.map(({ type }) => type), ["Relu"]);
+  assert.deepEqual([...runTail(tail, [hostTensor("float32", [1, 6], [0, 0, 5, 0, 0, 1])])[0]!.data], [2, 5]);
+});
+
+Deno.test("withRows() gives values without a batch axis one", () => {
+  const builder = new GraphBuilder();
+  builder.input("x", [1, 2]);
+  builder.constant("axes", [1], [0], "int64");
   const flat = builder.node("Squeeze", ["x", "axes"]);
-  const places = builder.node("NonZero", [flat]);
-  const parts = split({ ...builder.untyped(), outputs: outputsOf(places) });
+  const product = builder.node("MatMul", [flat, builder.constant("w", [2, 3], [1, 0, 2, 0, 1, 1])]);
+  const parts = split({ ...builder.untyped(), outputs: outputsOf(builder.node("NonZero", [product])) });
   const device = withRows(parts);
-  const [row] = evaluate(device, new Map([["x", hostTensor("float32", [1, 6], [0, 0, 5, 0, 0, 1])]]));
-  assert.deepEqual(row!.shape, [1, 6]);
-  assert.deepEqual(parts.tail.inputs[0]!.shape, [6]);
+  const [row] = evaluate(device, new Map([["x", hostTensor("float32", [1, 2], [3, 4])]]));
+  assert.deepEqual([row!.shape, [...row!.data]], [[1, 3], [3, 4, 10]]);
+  assert.deepEqual(parts.tail.inputs[0]!.shape, [3]);
 });
 
 function outputsOf(...names: string[]): Graph["outputs"] {
