@@ -4,7 +4,9 @@ import { PipelineCache } from "../gpu/pipelines.ts";
 
 /** A device with its compiled kernels; open one per program and dispose it at the end. */
 export class Runtime {
+  /** @internal The device. */
   readonly gpu: Gpu;
+  /** @internal Compiled kernels. */
   readonly pipelines: PipelineCache;
 
   private constructor(gpu: Gpu) {
@@ -17,10 +19,12 @@ export class Runtime {
     return new Runtime(await openGpu(options));
   }
 
+  /** The adapter that computes. */
   get adapter(): AdapterDescription {
     return this.gpu.adapter;
   }
 
+  /** Gives the device and all its memory back. */
   [Symbol.dispose](): void {
     this.gpu.destroy();
   }
