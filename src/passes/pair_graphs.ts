@@ -110,13 +110,13 @@ function renameGraph(graph: Graph, inputs: ReadonlyMap<string, string>): Graph {
   };
 }
 
-/** Shapes of the float values that grow with the batch along their first axis, as texts. */
+/** Shapes of the float values whose first axis is the batch, as texts: others do not tell samples apart. */
 function batchValues(graph: Graph, inputs: ReadonlyMap<string, TensorType>): Map<string, string> {
   const ofOne = inferTypes(graph, matchedInputs(graph, inputs, 1)).types;
   const ofTwo = inferTypes(graph, matchedInputs(graph, inputs, 2)).types;
   return new Map([...ofOne].flatMap(([name, one]) => {
     const two = ofTwo.get(name);
-    const isRow = isFloat(one.dtype) && !one.value && two?.shape[0] === 2 * one.shape[0]! &&
+    const isRow = isFloat(one.dtype) && !one.value && one.shape[0] === 1 && two?.shape[0] === 2 &&
       one.shape.slice(1).every((extent, axis) => extent === two.shape[axis + 1]);
     return isRow ? [[name, `${one.dtype} ${one.shape.join()}`] as const] : [];
   }));

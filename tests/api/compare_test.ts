@@ -84,3 +84,20 @@ Deno.test({
     });
   },
 });
+
+Deno.test({
+  name: "compareModels() leaves out values that do not have the samples along their first axis",
+  ignore: !hasAdapter,
+  async fn() {
+    const b = new GraphBuilder();
+    const merged = b.node("Reshape", [b.input("x", [1, 2]), b.constant("shape", [1], [-1], "int64")], {
+      outputs: ["merged"],
+    });
+    const absolute = b.node("Abs", [merged], { outputs: ["absolute"] });
+    const graph = b.output(
+      b.node("Reshape", [absolute, b.constant("back", [2], [-1, 2], "int64")], { outputs: ["rows"] }),
+    ).build();
+    const { layers } = await compared(graph, graph);
+    assert.deepEqual(layers.map(({ value }) => value), ["rows"]);
+  },
+});
