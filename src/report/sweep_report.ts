@@ -114,9 +114,15 @@ export async function renderSweepPlot(sweep: SweepReport): Promise<string> {
       field: "drop",
       type: "quantitative" as const,
       title: `Drop of ${sweep.metric}`,
-      scale: { zero: false },
+      scale: { zero: false, padding: 28 },
     };
-    const y = { field, type: "quantitative" as const, title, scale: { zero: false } };
+    const y = {
+      field,
+      type: "quantitative" as const,
+      title,
+      axis: { format: ".1f" },
+      scale: { zero: false, padding: 28 },
+    };
     return {
       width: 330,
       height: 240,
