@@ -24,6 +24,9 @@ export interface BoundPlan {
 /** Elements up to which a float input may be what an operator takes for scales or a region rather than for data. */
 const SMALL = 16;
 
+/** Elements up to which integers rather become constants than that the host evaluates what depends on them. */
+const FEW = 64;
+
 /** What may be done to the graph once inputs are bound. */
 export type Optimize = (
   graph: Graph,
@@ -62,8 +65,9 @@ export function planFor(
 /** Which inputs become constants, from fewest to most, and whether the host may evaluate the end of the network. */
 const ATTEMPTS: readonly { isBound(tensor: HostTensor, place: number): boolean; readonly hasTail: boolean }[] = [
   { isBound: () => false, hasTail: false },
-  { isBound: ({ dtype }, place) => place > 0 && !isFloat(dtype), hasTail: false },
+  { isBound: ({ dtype, data }, place) => place > 0 && !isFloat(dtype) && data.length <= FEW, hasTail: false },
   { isBound: () => false, hasTail: true },
+  { isBound: ({ dtype }, place) => place > 0 && !isFloat(dtype), hasTail: true },
   { isBound: ({ dtype }) => !isFloat(dtype), hasTail: true },
   { isBound: (tensor, place) => place > 0 && maySteer(tensor), hasTail: true },
   { isBound: maySteer, hasTail: true },
