@@ -83,6 +83,7 @@ export type { Closeness } from "./src/api/closeness.ts";
 export { describeDevice, type DeviceDescription } from "./src/api/describe_device.ts";
 export { DEFAULT_CLOSENESS, findTestFolders, type Verdict, verifyFolders } from "./src/api/verify.ts";
 export { VERSION } from "./src/api/version.ts";
+export { encodeProfile, formatProfile, type NodeTime, nodeTimes, type Profile } from "./src/report/profile.ts";
 export { formatDevice } from "./src/report/device_text.ts";
 export { formatTable } from "./src/report/table.ts";
 export { type Configuration, parseConfiguration } from "./src/api/configuration.ts";

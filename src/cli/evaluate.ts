@@ -10,6 +10,7 @@ import {
   Runtime,
 } from "../../mod.ts";
 import { integerOption, memoryOption, requiredOption } from "./number_option.ts";
+import { openProfileFile } from "./profile_file.ts";
 import { Progress } from "./progress.ts";
 import { type CommonOptions, type Context, EXIT, type ExitCode, printResult } from "./terminal.ts";
 
@@ -22,6 +23,7 @@ export interface EvaluateCommandOptions extends CommonOptions {
   readonly batchSize?: string | undefined;
   readonly memoryBudget?: string | undefined;
   readonly software?: true | undefined;
+  readonly profile?: string | undefined;
 }
 
 /** Evaluates and prints every metric. */
@@ -35,7 +37,8 @@ export async function runEvaluate(context: Context, path: string, options: Evalu
   const model = await loadModel(path);
   const reference = options.reference === undefined ? undefined : await loadModel(options.reference);
   const dataset = await openDataset(datasetPath);
-  using runtime = await Runtime.open({ software: options.software ?? false });
+  const profile = await openProfileFile(options.profile);
+  using runtime = await Runtime.open({ software: options.software ?? false, profile: profile !== undefined });
   const progress = new Progress(terminal);
   const result = await evaluateModel(runtime, model, dataset, {
     metrics,
@@ -64,6 +67,7 @@ export async function runEvaluate(context: Context, path: string, options: Evalu
     adapter: runtime.adapter,
     notes: result.notes,
   });
+  await profile?.write(runtime, terminal);
   dataset.close();
   return EXIT.ok;
 }

@@ -38,6 +38,7 @@ const TEXTS = {
     METRIC_NAMES.map(({ name }) => name).join(", ")
   }, or a TypeScript module (default: accuracy). Options follow the name: coco_map:adapter=yolo_v8,iou=0.6`,
   limit: "Use the first N samples only",
+  profile: "Write GPU times of every node into FILE, which chrome://tracing and Perfetto open",
   batchSize: "Samples per batch (default: what fits)",
   memoryBudget: "GPU memory for samples and activations, such as 800M (default: 2G)",
 } as const;
@@ -65,6 +66,7 @@ function createProgram(context: Context, end: End) {
     .option("--limit <N>", TEXTS.limit)
     .option("--batch-size <N>", TEXTS.batchSize)
     .option("--memory-budget <bytes>", TEXTS.memoryBudget)
+    .option("--profile <file>", TEXTS.profile)
     .option("--software", TEXTS.software)
     .option("--json", TEXTS.json)
     .option("--verbose", TEXTS.verbose)
@@ -116,6 +118,7 @@ function addQuantize(program: Command, context: Context, end: End): void {
     ),
   )
     .option("--verify", "Run the exported model again and compare its metrics")
+    .option("--profile <file>", TEXTS.profile)
     .action(async (path, options) => end(await runQuantize(context, path, options, parametersIn(options))));
   addJob(
     program.command("sweep").description(

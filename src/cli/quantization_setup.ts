@@ -45,6 +45,7 @@ export interface QuantizeCommandOptions extends CommonOptions {
   readonly journal?: boolean | undefined;
   readonly restart?: true | undefined;
   readonly software?: true | undefined;
+  readonly profile?: string | undefined;
 }
 
 /** What a command works with. Dispose it. */
@@ -83,7 +84,9 @@ export async function setUpQuantization(
   const calibration = options.calibration === undefined
     ? undefined
     : stack.adopt(await openDataset(options.calibration), closeDataset);
-  const runtime = stack.use(await Runtime.open({ software: options.software ?? false }));
+  const runtime = stack.use(
+    await Runtime.open({ software: options.software ?? false, profile: options.profile !== undefined }),
+  );
   sayAdapter(terminal, runtime);
   const { accuracy, metrics: _metrics, notes: _notes, ...rest } = settings;
   const quantizeOptions: QuantizeOptions = {

@@ -10,6 +10,7 @@ import {
   reportQuantization,
   verifyExport,
 } from "../../mod.ts";
+import { openProfileFile } from "./profile_file.ts";
 import { type QuantizationSetup, type QuantizeCommandOptions, setUpQuantization } from "./quantization_setup.ts";
 import { type Context, EXIT, type ExitCode, printResult } from "./terminal.ts";
 
@@ -23,11 +24,13 @@ export async function runQuantize(
   options: QuantizeCommandOptions & { readonly verify?: true | undefined },
   parameters: ReadonlyMap<string, string>,
 ): Promise<ExitCode> {
+  const profile = await openProfileFile(options.profile);
   using setup = await setUpQuantization(context, path, options, parameters);
   const result = await quantizeModel(setup.runtime, setup.model, setup.options);
   if (options.verify) await verifyExport(setup.runtime, { ...setup.options, reference: setup.model }, result);
   const { report, paths } = await writeResult(context, setup, result, setup.output);
   printResult(context, options, formatSummary(report, paths), report);
+  await profile?.write(setup.runtime, context.terminal);
   return isSuccess(report) ? EXIT.ok : EXIT.dropNotReached;
 }
 

@@ -2,6 +2,7 @@
 import { DeviceError } from "../base/errors.ts";
 import { type KernelTarget, PORTABLE_TARGET } from "../base/kernel_target.ts";
 import { defaultKnob, KNOBS } from "../base/knobs.ts";
+import { PassProfiler } from "./profiler.ts";
 import { probeLanes, SUBGROUPS } from "./subgroups.ts";
 
 /** What a report says about the adapter that computed it. */
@@ -32,6 +33,8 @@ export class Gpu {
   readonly adapterLimits: Readonly<Record<string, number>>;
   /** What kernels for this device may rely on. */
   readonly kernelTarget: KernelTarget;
+  /** Present while passes are recorded: sessions then give every step a pass. */
+  #profiler: PassProfiler | undefined;
   #failure: DeviceError | undefined;
 
   constructor(device: GPUDevice, adapter: GPUAdapter, kernelTarget: KernelTarget = PORTABLE_TARGET) {
@@ -61,12 +64,25 @@ export class Gpu {
     return Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
   }
 
+  get profiler(): PassProfiler | undefined {
+    return this.#profiler;
+  }
+
+  /** Records passes from here on; throws DeviceError where the adapter has no timestamps. */
+  startProfiler(): PassProfiler {
+    if (!this.device.features.has("timestamp-query")) {
+      throw new DeviceError(`Cannot profile on "${this.adapter.description}": it has no timestamp queries`);
+    }
+    return this.#profiler ??= new PassProfiler(this);
+  }
+
   /** Throws the first error that the device reported since it was opened. */
   check(): void {
     if (this.#failure) throw this.#failure;
   }
 
   destroy(): void {
+    this.#profiler?.[Symbol.dispose]();
     this.device.destroy();
   }
 }

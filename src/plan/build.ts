@@ -41,6 +41,7 @@ export function buildPlan(
       quantizer1: step.quantizer1,
     },
     cost: step.cost,
+    source: step.source,
     onlyFor: step.onlyFor,
   });
   const finishedPrepare = prepare.map(finish);

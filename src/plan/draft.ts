@@ -1,5 +1,6 @@
 /** Steps that still speak of values by name; `build.ts` turns names into buffers. */
 import type { Activation, Dispatch } from "../base/dispatch.ts";
+import type { StepSource } from "./plan.ts";
 
 /** A value as an operand reads it: the float one, or whatever its quantizer's state says. */
 export interface ValueRef {
@@ -19,6 +20,7 @@ export interface DraftStep {
   activation1: Activation;
   quantizer1: number | undefined;
   readonly cost: number;
+  readonly source: StepSource;
   readonly onlyFor: number | undefined;
 }
 

@@ -3,6 +3,7 @@ import { dispatch, linearGrid, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import type { KernelTarget } from "../base/kernel_target.ts";
 import { sameShape } from "../base/shape.ts";
 import { elementCount, isFloat, type TensorType } from "../base/tensor.ts";
+import type { Node } from "../graph/graph.ts";
 import type { Quantizer } from "../graph/quantizer.ts";
 import { bindingsOf, hasEpilogue } from "../gpu/link.ts";
 import type { TypedGraph } from "../ops/infer.ts";
@@ -141,42 +142,50 @@ class Drafter {
       () => operator.lower(inputs, outputs, attributes, this.#target),
     );
     if (lowering.aliasOf !== undefined) {
-      this.#share(node.name, node.outputs[0]!, { input: lowering.aliasOf, value: node.inputs[lowering.aliasOf]! });
+      this.#share(node, node.outputs[0]!, { input: lowering.aliasOf, value: node.inputs[lowering.aliasOf]! });
       return;
     }
     const temporary = (slot: string) => `${node.name}\0${slot}`;
     lowering.temporaries?.forEach((count, number) => this.#temporaries.set(temporary(`t${number}`), count));
-    const work = (operator.macs?.(inputs, outputs, attributes) ?? 0) +
-      outputs.reduce((sum, type) => sum + elementCount(type?.shape ?? []), 0);
-    for (const one of lowering.dispatches) {
+    const macs = operator.macs?.(inputs, outputs, attributes) ?? 0;
+    const work = macs + outputs.reduce((sum, type) => sum + elementCount(type?.shape ?? []), 0);
+    const first = this.#steps.length;
+    for (const [index, one] of lowering.dispatches.entries()) {
       if (one.workgroups.some((extent) => extent === 0)) continue;
       const operands = one.bindings.map((slot): ValueRef => {
         const number = Number(slot.slice(1));
         if (slot[0] === "x") return this.#ref(node.name, number, node.inputs[number]!);
         return { value: slot[0] === "y" ? node.outputs[number] || temporary(slot) : temporary(slot) };
       });
-      this.#add(one, operands, { nodes: [node.name], cost: work / lowering.dispatches.length });
+      const isLast = index === lowering.dispatches.length - 1;
+      this.#add(one, operands, {
+        nodes: [node.name],
+        cost: work / lowering.dispatches.length,
+        source: { operator: node.type, shape: outputs[0]?.shape ?? [], macs: isLast ? macs : 0 },
+      });
     }
     node.outputs.forEach((name, number) => {
       if (name === "") this.#temporaries.set(temporary(`y${number}`), elementCount(outputs[number]?.shape ?? []));
       else this.#readyAfter.set(name, this.#steps.length - 1);
     });
-    this.#offerStore(node.outputs);
+    this.#offerStore(node.outputs, first);
   }
 
-  /** The last step may take more work into its store where that is the only store of the node's only output. */
-  #offerStore(outputs: readonly string[]): void {
+  /** The last of a node's steps, which start at `first`, may take more work into its store where that is the only store of its only output. */
+  #offerStore(outputs: readonly string[], first: number): void {
     const place = this.#steps.length - 1;
     const step = this.#steps[place];
     if (!step || outputs.length !== 1 || !hasEpilogue(step.dispatch)) return;
-    const stores = this.#steps.filter((one) => one.operands.some(({ value }) => value === outputs[0]));
+    const stores = this.#steps.slice(first).filter((one) => one.operands.some(({ value }) => value === outputs[0]));
     if (stores.length === 1 && stores[0] === step) this.#producers.set(outputs[0]!, place);
   }
 
   #add(
     one: DraftStep["dispatch"],
     operands: ValueRef[],
-    { nodes, cost, onlyFor }: { nodes: string[]; cost: number; onlyFor?: number | undefined },
+    { nodes, cost, source, onlyFor }:
+      & Pick<DraftStep, "nodes" | "cost" | "source">
+      & Partial<Pick<DraftStep, "onlyFor">>,
   ): DraftStep {
     const step: DraftStep = {
       nodes,
@@ -188,6 +197,7 @@ class Drafter {
       activation1: NONE,
       quantizer1: undefined,
       cost,
+      source,
       onlyFor,
     };
     this.#steps.push(step);
@@ -214,31 +224,43 @@ class Drafter {
     this.#separate.add(quantizer.id);
     const target = quantizedCopy(value, quantizer.id);
     this.#temporaries.set(target, elementCount(type.shape));
-    this.#copy({ value }, target, quantizer.name, quantizer.id).quantizer0 = quantizer.id;
+    const copy = this.#copy({ value }, target, { name: quantizer.name, operator: "FakeQuantize" }, quantizer.id);
+    copy.quantizer0 = quantizer.id;
     this.#readyAfter.set(this.#root(value), this.#steps.length - 1);
   }
 
   /** Lets a value be another under a new name; a copy is needed where a quantizer decides what that other is. */
-  #share(node: string, output: string, source: { readonly input: number; readonly value: string }): void {
-    const ref = this.#ref(node, source.input, source.value);
+  #share(node: Node, output: string, source: { readonly input: number; readonly value: string }): void {
+    const ref = this.#ref(node.name, source.input, source.value);
     if (ref.quantizer === undefined) {
       this.#aliases.set(output, this.#root(source.value));
       return;
     }
-    this.#copy(ref, output, node);
+    this.#copy(ref, output, { name: node.name, operator: node.type });
     this.#readyAfter.set(output, this.#steps.length - 1);
     this.#producers.set(output, this.#steps.length - 1);
   }
 
-  #copy(source: ValueRef, target: string, name: string, onlyFor?: number): DraftStep {
-    const length = elementCount(this.#type(source.value).shape);
+  #copy(
+    source: ValueRef,
+    target: string,
+    { name, operator }: { readonly name: string; readonly operator: string },
+    onlyFor?: number,
+  ): DraftStep {
+    const { shape } = this.#type(source.value);
+    const length = elementCount(shape);
     const copy = dispatch(copyShader, {
       bindings: ["x0", "y0"],
       constants: { WORKGROUP_SIZE },
       uniforms: { length },
       workgroups: linearGrid(length, WORKGROUP_SIZE),
     });
-    return this.#add(copy, [source, { value: target }], { nodes: [name], cost: length, onlyFor });
+    return this.#add(copy, [source, { value: target }], {
+      nodes: [name],
+      cost: length,
+      source: { operator, shape, macs: 0 },
+      onlyFor,
+    });
   }
 
   #root(value: string): string {

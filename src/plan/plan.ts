@@ -24,6 +24,16 @@ export interface Epilogue {
   readonly quantizer1: number | undefined;
 }
 
+/** The node that a step comes from. */
+export interface StepSource {
+  /** Operator type; "FakeQuantize" where the step makes the quantized copy of a value. */
+  readonly operator: string;
+  /** Shape of the node's first output. */
+  readonly shape: readonly number[];
+  /** Multiply-accumulates of the node, at its last step; 0 at others. */
+  readonly macs: number;
+}
+
 /** One dispatch. */
 export interface Step {
   /** Nodes computed here: the one that the kernel comes from, then those fused into its stores. */
@@ -33,6 +43,7 @@ export interface Step {
   readonly epilogue: Epilogue;
   /** Work of the step in multiply-accumulates, every stored element counting for one. */
   readonly cost: number;
+  readonly source: StepSource;
   /** The step makes the quantized copy of a value and runs only while this quantizer is on. */
   readonly onlyFor: number | undefined;
 }

@@ -12,6 +12,7 @@ import {
   writeWords,
 } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { PassLabel } from "../gpu/profiler.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
 import { byteLengthOf, type Operand, type Plan, quantizersOf } from "../plan/plan.ts";
 import { CompiledStep, type StateOf } from "./compiled_step.ts";
@@ -141,13 +142,40 @@ export class Session {
     };
   }
 
-  /** Encodes steps `from` to `to` in one pass. */
+  /** Encodes steps `from` to `to`: in one pass, or while passes are recorded in one for each step. */
   encode(encoder: GPUCommandEncoder, assignment?: Assignment, from = 0, to = this.#steps.length): void {
     if (from >= to) return;
     const state = this.stateOf(assignment);
+    const precision = assignment?.some((one) => one !== FLOAT) ? "int8" : "float32";
+    const record = this.#gpu.profiler?.begin(this, precision, to - from);
+    if (record) {
+      this.#encodeRecorded(encoder, state, { from, to, record });
+      return;
+    }
     const pass = encoder.beginComputePass();
     for (let index = from; index < to; index++) this.#steps[index]!.encode(pass, state);
     pass.end();
+  }
+
+  #encodeRecorded(
+    encoder: GPUCommandEncoder,
+    state: StateOf,
+    { from, to, record }: { from: number; to: number; record: (label: PassLabel) => GPUComputePassTimestampWrites },
+  ): void {
+    this.plan.steps.slice(from, to).forEach((step, place) => {
+      if (step.onlyFor !== undefined && state(step.onlyFor) === FLOAT) return;
+      const timestampWrites = record({
+        name: step.nodes.join(" + "),
+        node: step.nodes[0] ?? "",
+        ...step.source,
+        step: from + place,
+        shader: step.dispatch.shader.name,
+        workgroups: step.dispatch.workgroups,
+      });
+      const pass = encoder.beginComputePass({ timestampWrites });
+      this.#steps[from + place]!.encode(pass, state);
+      pass.end();
+    });
   }
 
   /** Encodes and submits the whole plan. */
