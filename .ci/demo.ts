@@ -44,6 +44,8 @@ async function takePicture(browser: string): Promise<void> {
   await Deno.remove(profile, { recursive: true });
 }
 
+// A run that goes on from an earlier one would show less.
+await Deno.remove(new URL("out/journal.jsonl", ROOT)).catch(() => {});
 const { code, text } = await runDemo();
 if (code === 0) {
   const day = new Date().toISOString().slice(0, 10);

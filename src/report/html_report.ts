@@ -151,7 +151,9 @@ function sensitivity(report: Report, plot: HtmlOrNothing): HtmlOrNothing {
   const shown = Math.min(first.scores.length, LARGEST_RANKING);
   return html`<section>
 <h2>Sensitivity</h2>
-<p class="lead">The first of ${formatPlural(rankings.length, "ranking")}: what ${first.metric} gains on the ${
+<p class="lead">${
+    rankings.length > 1 ? `The first of ${rankings.length} rankings: what` : "What"
+  } ${first.metric} gains on the ${
     formatCount(first.samples)
   } samples that int8 hurt most when one group alone computes in float, above the group that gains least. ${
     shown < first.scores.length ? `The first ${shown} of ${formatPlural(first.scores.length, "group")}.` : ""
