@@ -124,6 +124,11 @@ Deno.test("cocoMap() counts a second detection of an object as wrong, and any nu
   near(crowd.value, 1);
 });
 
+Deno.test("cocoMap() prefers an object to a crowd that holds more of the detection", () => {
+  const truths = [object(0, [0, 0, 100, 100], { crowd: true }), object(0, [0, 0, 40, 40])];
+  near(evaluate([{ truths, found: [{ category: 0, score: 1, box: [0, 0, 40, 38] }] }]).value, 1);
+});
+
 Deno.test("cocoMap() puts boxes back into the picture that was resized and cropped", () => {
   const truths = [object(0, [110, 220, 40, 40])];
   const found = [{ category: 0, score: 1, box: [5, 10, 20, 10] as const }];
@@ -168,6 +173,8 @@ Deno.test("filterDetections() drops what a better detection of the same class co
     limit: 3,
   });
   assert.deepEqual(kept, [at(0, 0.9), at(2, 0.7, 1), at(30, 0.2)]);
+  const above = filterDetections([at(0, 0.25), at(40, 0.5)], { score: 0.25, iou: 0.45, limit: 3 });
+  assert.deepEqual(above, [at(40, 0.5)]);
 });
 
 Deno.test("intersectionOverUnion() of a box in a crowd counts its own area alone", () => {

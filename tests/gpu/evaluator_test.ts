@@ -5,6 +5,7 @@ import type { HostTensor } from "../../src/base/tensor.ts";
 import { candidateData } from "../../src/api/candidates.ts";
 import { sampleTypes } from "../../src/api/network.ts";
 import type { Dataset } from "../../src/data/dataset.ts";
+import { floatSquaredError } from "../../src/evaluate/agreement.ts";
 import { attachDataset, feedTypes } from "../../src/evaluate/feed.ts";
 import { GpuEvaluator } from "../../src/evaluate/gpu_evaluator.ts";
 import { GpuStatistics } from "../../src/evaluate/gpu_statistics.ts";
@@ -242,5 +243,24 @@ Deno.test({
         assert.ok(found[0]!.some((value) => value > 0), `${kind} of the quantized network: ${found[0]}`);
       }
     }
+  },
+});
+
+Deno.test({
+  name: "GpuEvaluator shows metrics the float network's outputs whether or not they were computed before",
+  ignore: !gpu,
+  async fn() {
+    using parts = await assemble(residualDataset(11), { batch: 4, metrics: [floatSquaredError()] });
+    const { evaluator, groups } = parts;
+    const [int8, float] = [groups.map(() => 0), groups.map(() => FLOAT)];
+    const unknown = await evaluator.evaluate(int8);
+    assert.ok(unknown.values["float_mse"]! > 0);
+    assert.equal((await evaluator.evaluate(float)).values["float_mse"], 0);
+    assert.deepEqual(await evaluator.evaluate(int8), unknown);
+    const [each] = await evaluator.evaluateEach(float, [int8], [3, 1, 10]);
+    assert.deepEqual(
+      [...each!.perSample["float_mse"]!],
+      [3, 1, 10].map((index) => unknown.perSample["float_mse"]![index]),
+    );
   },
 });
