@@ -34,6 +34,9 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** Operators that are replaced by the nodes in their bodies. */
+const CONTROL_FLOW = ["If", "Loop"];
+
 /** What is known of one operator. */
 interface Row {
   readonly verdicts: Verdict[];
@@ -48,6 +51,7 @@ function supportedOperators(): Map<string, Row> {
     const since = OPERATORS.filter((one) => one.type === type && !one.domain).map((one) => one.since);
     rows.set(type, { verdicts: [], opsets: `${Math.min(...since)} to ${OPSET_RANGE.newest}` });
   }
+  for (const type of CONTROL_FLOW) rows.set(type, { verdicts: [], opsets: `1 to ${OPSET_RANGE.newest}` });
   return new Map([...rows].sort(([a], [b]) => a.localeCompare(b, "en")));
 }
 
@@ -62,6 +66,8 @@ function document(verdicts: readonly Verdict[]): string {
     else missing.set(type, (missing.get(type) ?? 0) + 1);
   }
   const count = (status: Verdict["status"], list = verdicts) => list.filter((one) => one.status === status).length;
+  const hosted = count("passed", verdicts.filter(({ isOnHost }) => isOnHost));
+  const dataDependent = OPERATORS.filter((operator) => operator.dataDependent).map(({ type }) => type).sort();
   return [
     "# Operators",
     "",
@@ -75,6 +81,13 @@ function document(verdicts: readonly Verdict[]): string {
       count("passed", mixed)
     } of them passed. Operators without a test in that package are compared with a reference of our own only ` +
     "(`tests/gpu/conformance_test.ts`).",
+    "",
+    `Of the passed tests ${hosted} were computed on the host: what follows from constants and shapes alone, and ` +
+    `${dataDependent.join(", ")} where the shape of their results depends on data, with all that comes behind them. ` +
+    `${
+      CONTROL_FLOW.join(" and ")
+    } are replaced by the nodes that they run where that is known beforehand; behind the ` +
+    "operators just named they run on the host.",
     "",
     "| operator | opsets | tests passed | refused, and why |",
     "| --- | --- | --- | --- |",

@@ -15,8 +15,10 @@ export interface Verdict {
   readonly operators: readonly string[];
   /** Opset of the network, where it could be read. */
   readonly opset: number | undefined;
-  /** Whether every output followed from constants and shapes, so that nothing ran on the GPU. */
+  /** Whether nothing ran on the GPU: the host computed everything, or nothing is computed at all (Reshape). */
   readonly isHostOnly: boolean;
+  /** Whether the host computed some output: from constants and shapes, or since shapes depend on data. */
+  readonly isOnHost: boolean;
 }
 
 /** Tolerances of the ONNX backend tests. */
@@ -65,7 +67,7 @@ async function verdictOn(
   folder: string,
   closeness: Closeness,
 ): Promise<{ verdict: Verdict; hasBrokenDevice: boolean }> {
-  const check: FolderCheck = { operators: [], opset: undefined, isHostOnly: false };
+  const check: FolderCheck = { operators: [], opset: undefined, isHostOnly: false, isOnHost: false };
   let status: Verdict["status"] = "passed";
   let detail: string | undefined;
   let hasBrokenDevice = false;

@@ -16,6 +16,7 @@ export interface FolderCheck {
   operators: readonly string[];
   opset: number | undefined;
   isHostOnly: boolean;
+  isOnHost: boolean;
 }
 
 /** Runs all data sets of a folder. Returns the first difference, undefined where there is none; throws what stops it. */
@@ -42,6 +43,7 @@ export async function checkFolder(
       fixed: isWide ? doublesAmong(inputs) : new Set(),
     });
     if (bound.plan.steps.length > 0) check.isHostOnly = false;
+    if (bound.tail || bound.plan.outputs.some(({ slot }) => slot === undefined)) check.isOnHost = true;
     using session = await Session.create(runtime.gpu, runtime.pipelines, bound.plan);
     const outputs = await runBound(runtime, session, bound, inputs);
     for (const [place, wanted] of expected.entries()) {

@@ -39,7 +39,12 @@ export async function runVerify(context: Context, paths: readonly string[], opti
   return totals.failed > 0 ? EXIT.failed : EXIT.ok;
 }
 
-function lineOf({ folder, status, detail, isHostOnly }: Verdict): string {
-  const remark = detail !== undefined ? `: ${detail}` : isHostOnly ? " (nothing ran on the GPU)" : "";
-  return `${status.padEnd(11)}  ${folder}${remark}`;
+function lineOf(verdict: Verdict): string {
+  const { folder, status, detail } = verdict;
+  return `${status.padEnd(11)}  ${folder}${detail === undefined ? remarkOn(verdict) : `: ${detail}`}`;
+}
+
+function remarkOn({ isHostOnly, isOnHost }: Verdict): string {
+  if (isOnHost) return isHostOnly ? " (on the host)" : " (partly on the host)";
+  return isHostOnly ? " (nothing to compute)" : "";
 }
