@@ -9,4 +9,4 @@ struct Epilogue {
 @group(1) @binding(1) var<uniform> epilogue: Epilogue;
 @group(1) @binding(2) var<uniform> quantizer0: vec4<f32>;
 @group(1) @binding(3) var<uniform> quantizer1: vec4<f32>;
-@group(1) @binding(4) var<storage, read> residual: array<f32>;
+@group(1) @binding(4) var<storage, read> residual: array<Residual>;

@@ -35,6 +35,8 @@ export interface Dispatch<C extends string = string, U extends string = string> 
   readonly aliases?: Readonly<Record<string, Storage | `vec4<${Storage}>`>>;
   /** Module-scope WGSL functions that the kernel calls, appended after it: the row of an elementwise table. */
   readonly functions?: string;
+  /** Set where all results are stored by `finish4`, at multiples of 4. */
+  readonly storesQuads?: boolean;
   readonly workgroups: readonly [number, number, number];
 }
 

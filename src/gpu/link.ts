@@ -53,7 +53,7 @@ export function linkShader(dispatch: Dispatch, flags: EpilogueFlags = PLAIN_EPIL
   const { shader, constants } = dispatch;
   let own = `${shader.code}\n${dispatch.functions ?? ""}\n`;
   if (hasEpilogue(dispatch)) {
-    own += epilogue + finishFunctions(flags);
+    own += epilogue + finishFunctions(flags, dispatch.storesQuads === true);
   } else if (shader.epilogue) {
     own += INTEGER_FINISH;
   }
@@ -68,26 +68,32 @@ export function linkShader(dispatch: Dispatch, flags: EpilogueFlags = PLAIN_EPIL
  * `finish(value, index)` and `finish4(value, index)`: what to store at `index`, or at `index` to `index + 3`, of the output.
  * The int8 variant of a layer differs in the lines of fake-quant alone.
  */
-function finishFunctions(flags: EpilogueFlags): string {
-  const steps = (residual: string) =>
-    [
-      ...activationStep(flags.activation0, 0),
-      ...flags.fakeQuant0 ? ["v = fake_quant4(v, quantizer0);"] : [],
-      ...flags.residual ? [`v = v + ${residual};`] : [],
-      ...activationStep(flags.activation1, 1),
-      ...flags.fakeQuant1 ? ["v = fake_quant4(v, quantizer1);"] : [],
-    ].map((line) => `  ${line}\n`).join("");
-  return `
-fn finish(value: f32, index: u32) -> f32 {
-  var v = vec4<f32>(value);
-${steps("residual[index]")}  return v.x;
-}
-
+function finishFunctions(flags: EpilogueFlags, storesQuads: boolean): string {
+  const finish4 = (residual: string) => `
 fn finish4(value: vec4<f32>, index: u32) -> vec4<f32> {
   var v = value;
-${steps("vec4<f32>(residual[index], residual[index + 1u], residual[index + 2u], residual[index + 3u])")}  return v;
+${finishSteps(flags, residual)}  return v;
 }
 `;
+  if (storesQuads) return `\nalias Residual = vec4<f32>;\n${finish4("residual[index / 4u]")}`;
+  return `
+alias Residual = f32;
+
+fn finish(value: f32, index: u32) -> f32 {
+  var v = vec4<f32>(value);
+${finishSteps(flags, "residual[index]")}  return v.x;
+}
+${finish4("vec4<f32>(residual[index], residual[index + 1u], residual[index + 2u], residual[index + 3u])")}`;
+}
+
+function finishSteps(flags: EpilogueFlags, residual: string): string {
+  return [
+    ...activationStep(flags.activation0, 0),
+    ...flags.fakeQuant0 ? ["v = fake_quant4(v, quantizer0);"] : [],
+    ...flags.residual ? [`v = v + ${residual};`] : [],
+    ...activationStep(flags.activation1, 1),
+    ...flags.fakeQuant1 ? ["v = fake_quant4(v, quantizer1);"] : [],
+  ].map((line) => `  ${line}\n`).join("");
 }
 
 function activationStep(kind: keyof typeof ACTIVATIONS, place: 0 | 1): string[] {

@@ -174,6 +174,7 @@ function product(conv: Convolution, tile: Tile, weights: Slot, target: Slot): Di
       readsQuads: x.input % 4 === 0,
       taps: unrolledTaps(x, tile.columns),
     }),
+    storesQuads: x.output % 4 === 0,
     workgroups: linearGrid(unitGroups * rowTiles * groups * tile.slices, 1),
   });
 }

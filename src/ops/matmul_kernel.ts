@@ -182,6 +182,7 @@ function product(
       addend: addendKind(c),
       storesQuads: columns % 4 === 0,
     }),
+    storesQuads: columns % 4 === 0,
     workgroups: linearGrid(groups, 1),
   });
 }

@@ -116,6 +116,7 @@ export function blockDispatch(block: SlidingBlock, tile: BlockTile): Dispatch {
       storesQuads: x.output % 4 === 0,
       readsQuads: x.input % 4 === 0,
     }),
+    storesQuads: x.output % 4 === 0,
     workgroups: linearGrid(length, WORKGROUP_SIZE),
   });
 }

@@ -39,7 +39,7 @@ ${kind.startsWith("average") ? COUNT : ""}
 fn store(line: u32, column: u32, y_at: u32, channel: u32, first: vec3<i32>) {
 ${code.hasBias ? "  let bias = c[channel];" : ""}
 ${kind.startsWith("average") ? counts(code) : ""}
-${unroll(lines, (line) => storeLine(code, line, quads))}
+${storeLines(code, quads)}
 }
 `;
 }
@@ -101,19 +101,22 @@ function counts({ kind, columns, along }: BlockCode): string {
 ${unroll(columns / 4, (quad) => `  let count_x${quad} = ${along4(quad)};`)}`;
 }
 
-function storeLine(code: BlockCode, line: number, quads: number): string {
-  const { kind, down, hasBias } = code;
+/** A loop that stores the first line and moves all others up, for the sake of compile times (tile_code.ts). */
+function storeLines(code: BlockCode, quads: number): string {
+  const { kind, lines, down, hasBias } = code;
   const value = (quad: number) => {
-    if (kind.startsWith("average")) return `acc_${line}_${quad} / max(vec4<f32>(1.0), count * count_x${quad})`;
-    return `acc_${line}_${quad}${hasBias ? " + bias" : ""}`;
+    if (kind.startsWith("average")) return `acc_0_${quad} / max(vec4<f32>(1.0), count * count_x${quad})`;
+    return `acc_0_${quad}${hasBias ? " + bias" : ""}`;
   };
-  const start = `first.y + ${line * down.stride}`;
+  const start = `first.y + i32(own - line) * ${down.stride}`;
   const count = kind === "average"
     ? `taps_between(${start}, params.kernel.y, 0, i32(params.extent.y))`
     : `taps_between(${start}, params.kernel.y, -params.before.y, i32(params.extent.y) + params.after.y)`;
-  return `  if (line + ${line}u < params.lines) {
+  return `  let end = min(line + ${lines}u, params.lines);
+  for (var own = line; own < end; own++) {
 ${kind.startsWith("average") ? `    let count = count_z * ${count};` : ""}
-    let at = y_at + (line + ${line}u) * params.columns + column;
+    let at = y_at + own * params.columns + column;
 ${unroll(quads, (quad) => `    store_quad(${value(quad)}, at + ${4 * quad}u, column + ${4 * quad}u);`)}
+${unroll(lines - 1, (line) => unroll(quads, (quad) => `    acc_${line}_${quad} = acc_${line + 1}_${quad};`))}
   }`;
 }

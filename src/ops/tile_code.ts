@@ -86,9 +86,25 @@ export function tileStore(tile: TileStore): string {
 ${storeQuad(tile.storesQuads)}
 fn store(row: u32, column: u32, y_at: u32, c_at: u32) {
 ${tile.addend === "per_column" ? unroll(quads, (quad) => `  let c${quad} = ${addendQuad(tile, "", quad)};`) : ""}
-${unroll(tile.rows, (row) => storeRow(tile, row, quads))}
+${tile.rows > ROWS_PER_TURN ? storeInTurns(tile, quads) : unroll(tile.rows, (row) => storeRow(tile, row, quads))}
 }
 `;
+}
+
+/** Rows whose stores are unrolled: drivers take as long to compile one store as a dozen products. */
+const ROWS_PER_TURN = 4;
+
+/** A loop that stores the first rows and moves all others up: only constants may choose among accumulators. */
+function storeInTurns(tile: TileStore, quads: number): string {
+  const moves = unroll(
+    tile.rows - ROWS_PER_TURN,
+    (row) => unroll(quads, (quad) => `    acc_${row}_${quad} = acc_${row + ROWS_PER_TURN}_${quad};`),
+  );
+  return `  let end = min(row + ${tile.rows}u, params.rows);
+  for (var first = row; first < end; first += ${ROWS_PER_TURN}u) {
+${unroll(ROWS_PER_TURN, (row) => storeRow(tile, row, quads))}
+${moves}
+  }`;
 }
 
 function scaled(factor: string, value: string): string {
@@ -112,7 +128,8 @@ function storeRow(tile: TileStore, row: number, quads: number): string {
     `    store_quad(${scaled(tile.alpha, `acc_${row}_${quad}`)}${addend(quad)}, at + ${tile.quadAt(quad)}, ${
       tile.quadColumn(quad)
     });`;
-  return `  let row${row} = row + ${row}u;
+  const start = tile.rows > ROWS_PER_TURN ? "first" : "row";
+  return `  let row${row} = ${start} + ${row}u;
   if (row${row} < params.rows) {
 ${tile.addend === "per_row" ? `    let c_row = ${scaled(tile.beta, `c[c_at + row${row} * ${tile.addendRow}]`)};` : ""}
     let at = row${row} * ${tile.rowStride};
