@@ -109,7 +109,7 @@ async function openEvaluator(
   const batchSize = chooseBatch(network, dataset, { runtime, batchSize: options.batchSize, memoryBudget });
   const metrics = metricsBehind(network.tail, options.metrics);
   const feed = feedOf(network, dataset, metrics);
-  const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batchSize)));
+  const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batchSize)), [], { target: runtime.gpu.kernelTarget });
   using stack = new DisposableStack();
   const session = stack.use(await Session.create(gpu, pipelines, plan));
   const store = stack.use(new SampleStore(gpu, dataset, feed.inputs, memoryBudget));

@@ -84,7 +84,7 @@ export function chooseBatch(
   const feed = attachDataset(graph, dataset);
   const typed = inferTypes(feed.graph, feedTypes(feed, 1));
   const largest = Math.max(...[...typed.types.values()].filter((type) => !type.value).map(byteLengthOf));
-  const { buffers } = buildPlan(typed);
+  const { buffers } = buildPlan(typed, [], { target: runtime.gpu.kernelTarget });
   const sampleBytes = buffers.reduce((sum, byteLength) => sum + byteLength, 0);
   const fits = (batch: number) =>
     batch * largest <= runtime.gpu.largestBinding && batch * sampleBytes <= ACTIVATION_SHARE * memoryBudget;
