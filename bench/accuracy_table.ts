@@ -135,7 +135,9 @@ async function measure(
       memoryBudget,
     });
     const feed = feedOf(ready, dataset);
-    const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batch)), prepared.layout.quantizers);
+    const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batch)), prepared.layout.quantizers, {
+      target: gpu.kernelTarget,
+    });
     using session = await Session.create(gpu, pipelines, plan, prepared.layout);
     const candidates = [];
     for (const label of options.recipes) {
