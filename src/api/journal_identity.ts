@@ -15,6 +15,8 @@ import { VERSION } from "./version.ts";
 
 /** The parts of an identity. */
 export interface IdentityParts {
+  /** Of the model's file. */
+  readonly modelSha256: string;
   readonly plan: Plan;
   readonly candidates: readonly Candidate[];
   readonly dataset: Dataset;
@@ -30,10 +32,11 @@ export interface IdentityParts {
 export async function journalIdentity(parts: IdentityParts): Promise<JournalIdentity> {
   const { plan, candidates, dataset, calibration, adapter } = parts;
   return {
-    model: digestOfModel(plan),
+    model: digestOfModel(parts.modelSha256, plan),
     dataset: await dataset.sha256(),
     calibration: await calibration.sha256(),
     configuration: digestOfConfiguration(parts, candidates),
+    batch: String(plan.outputs[0]?.type.shape[0] ?? 1),
     kernels: digestOfKernels(plan),
     adapter: [adapter.vendor, adapter.architecture, adapter.description].filter(Boolean).join(", "),
   };
@@ -53,9 +56,13 @@ export function digestOfGraph(graph: Graph): string {
   return hash.hex();
 }
 
-function digestOfModel({ constants, inputs, outputs }: Plan): string {
+/** The file, and the weights, which may lie beside it. */
+function digestOfModel(sha256: string, { constants, inputs, outputs }: Plan): string {
   const hash = createContentHash();
-  hash.text(JSON.stringify([inputs, outputs.map(({ name, slot }) => [name, slot ?? null])]));
+  hash.text(sha256);
+  hash.text(
+    JSON.stringify([...inputs, ...outputs].map(({ name, type: { dtype, shape } }) => [name, dtype, shape.slice(1)])),
+  );
   for (const { name, dtype, shape, value } of constants) {
     hash.text(JSON.stringify([name, dtype, shape]));
     if (value) hash.values(value.data);
@@ -92,14 +99,15 @@ function digestOfConfiguration(
   return hash.hex();
 }
 
-/** The version and the linked code of every kernel, all precisions on. */
+/** The version, and every step with its linked code, all precisions on. */
 function digestOfKernels({ prepare, steps }: Plan): string {
   const hash = createContentHash();
   hash.text(VERSION);
-  const codes = new Set(
-    [...prepare, ...steps].map((step) => `${JSON.stringify(step.dispatch.uniforms)} ${codeOf(step)}`),
-  );
-  for (const code of codes) hash.text(code);
+  for (const step of [...prepare, ...steps]) {
+    const { operands, epilogue, onlyFor, dispatch: { uniforms, workgroups } } = step;
+    hash.text(JSON.stringify([operands, epilogue, onlyFor ?? null, uniforms, workgroups]));
+    hash.text(codeOf(step));
+  }
   return hash.hex();
 }
 

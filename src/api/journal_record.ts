@@ -12,7 +12,9 @@ export interface JournalIdentity {
   readonly calibration: string;
   /** Int8 candidates, metrics, and whatever else decides a value. */
   readonly configuration: string;
-  /** The linked shaders and the version of the project. */
+  /** Samples per batch. */
+  readonly batch: string;
+  /** The steps of the plan, their linked shaders, and the version of the project. */
   readonly kernels: string;
   readonly adapter: string;
 }

@@ -58,8 +58,10 @@ function namedMetric({ name, type = name, options = {} }: NamedMetric): Metric {
 
 async function importMetrics(path: string): Promise<Metric[]> {
   let module: { readonly default?: unknown };
+  let source: string;
   try {
     module = await import(pathToFileURL(resolve(path)).href);
+    source = await Deno.readTextFile(path);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new UsageError(`Cannot load metric "${path}": ${reason}`, { cause });
@@ -67,8 +69,14 @@ async function importMetrics(path: string): Promise<Metric[]> {
   const list: unknown[] = Array.isArray(module.default) ? module.default : [module.default];
   if (list.length === 0) throw new UsageError(`Cannot load metric "${path}": its list is empty`);
   return list.map((one, index) =>
-    checkedMetric(one, `Cannot load metric "${path}": default export`, index, list.length)
+    withIdentity(checkedMetric(one, `Cannot load metric "${path}": default export`, index, list.length), source)
   );
+}
+
+/** What a metric computes may lie anywhere in its module: evaluations by an earlier version of it are none of this one. */
+function withIdentity(metric: Metric, source: string): Metric {
+  if (metric.identity !== undefined) return metric;
+  return Object.isExtensible(metric) ? Object.assign(metric, { identity: source }) : { ...metric, identity: source };
 }
 
 function checkedMetric(value: unknown, where: string, index: number, count: number): Metric {

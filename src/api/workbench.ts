@@ -194,9 +194,10 @@ export class Workbench {
     session: Session,
     accuracy: AccuracyAwareOptions,
   ): Promise<{ readonly journal: Journal; readonly keyPrefix: string } | undefined> {
-    const { journal, metrics, limit, annotationConfThreshold, qdq: _qdq } = this.#options;
+    const { journal, metrics, limit, evaluate, annotationConfThreshold } = this.#options;
     if (!journal) return undefined;
     const identity = await journalIdentity({
+      modelSha256: this.#network.model.sha256,
       plan: session.plan,
       candidates: this.candidates,
       dataset: this.data.decisions,
@@ -205,6 +206,9 @@ export class Workbench {
       accuracy,
       adapter: this.#runtime.adapter,
       settings: {
+        ...(evaluate
+          ? { own: [evaluate.sampleCount, evaluate.metrics, this.batchSize, String(evaluate.evaluate)] }
+          : {}),
         limit,
         annotationConfThreshold,
         annotationFree: accuracy.annotationFree,

@@ -58,6 +58,7 @@ export function meanMetric(
   return {
     name,
     direction,
+    identity: String(score),
     start() {
       let sum = 0;
       let count = 0;

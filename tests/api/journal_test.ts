@@ -9,6 +9,7 @@ const IDENTITY: JournalIdentity = {
   dataset: "d",
   calibration: "c",
   configuration: "o",
+  batch: "8",
   kernels: "k",
   adapter: "a",
 };

@@ -84,3 +84,15 @@ Deno.test("openMetrics() says what a module lacks", () => {
     }
   });
 });
+
+Deno.test("openMetrics() identifies a metric of a module by the module's text", async () => {
+  const text = (value: number) =>
+    `const value = ${value};
+    export default { name: "own", direction: "higher_better", start: () => ({ add: () => value, value: () => value }) };`;
+  await withFolder({ "a.ts": text(1), "b.ts": text(2) }, async (folder) => {
+    const [first] = await openMetrics([join(folder, "a.ts")]);
+    const [second] = await openMetrics([join(folder, "b.ts")]);
+    assert.equal(String(first?.start), String(second?.start));
+    assert.notEqual(first?.identity, second?.identity);
+  });
+});
