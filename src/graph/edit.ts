@@ -57,14 +57,22 @@ export function removeDeadNodes(graph: Graph): Graph {
 
 /** A name that no value, initializer or node of the graph has. */
 export function freshName(graph: Graph, wanted: string): string {
+  return freshNames(graph)(wanted);
+}
+
+/** Gives names that no value, initializer or node of the graph has, each once. */
+export function freshNames(graph: Graph): (wanted: string) => string {
   const taken = new Set([
     ...graph.initializers.keys(),
     ...graph.inputs.map((input) => input.name),
     ...graph.nodes.flatMap((node) => [node.name, ...node.outputs]),
   ]);
-  let name = wanted;
-  for (let count = 1; taken.has(name); count++) name = `${wanted}_${count}`;
-  return name;
+  return (wanted) => {
+    let name = wanted;
+    for (let count = 1; taken.has(name); count++) name = `${wanted}_${count}`;
+    taken.add(name);
+    return name;
+  };
 }
 
 function dropUnusedInitializers(graph: Graph): Graph {

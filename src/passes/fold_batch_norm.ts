@@ -1,6 +1,6 @@
 /** Folds BatchNormalization into the Conv, ConvTranspose or Gemm before it. */
 import { elementCount, type HostTensor } from "../base/tensor.ts";
-import { consumersOf, freshName, producersOf, withInitializers, withNodes } from "../graph/edit.ts";
+import { consumersOf, freshNames, producersOf, withInitializers, withNodes } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 
 /**
@@ -9,26 +9,49 @@ import type { Graph, Node } from "../graph/graph.ts";
  * of the convolution and the output of the normalization. Folds only what nobody else reads.
  */
 export function foldBatchNorm(graph: Graph): Graph {
-  let result = graph;
+  const folding: Folding = {
+    producers: producersOf(graph),
+    consumers: consumersOf(graph),
+    outputs: new Set(graph.outputs.map((output) => output.name)),
+    nameOf: freshNames(graph),
+    tensors: new Map(graph.initializers),
+    standing: new Map(graph.nodes.map((node) => [node.name, node])),
+    placeOf: new Map(),
+  };
   for (const node of graph.nodes) {
-    if (node.type === "BatchNormalization" && node.domain === "") result = foldOne(result, node);
+    if (node.type === "BatchNormalization" && node.domain === "") foldOne(folding, node);
   }
-  return result;
+  if (folding.placeOf.size === 0) return graph;
+  const nodes = graph.nodes.flatMap(({ name }) => folding.standing.get(name) ?? []);
+  return withNodes(withInitializers(graph, folding.tensors), nodes);
 }
 
-function foldOne(graph: Graph, norm: Node): Graph {
+/** The graph while it is being folded. */
+interface Folding {
+  readonly producers: Map<string, Node>;
+  readonly consumers: ReadonlyMap<string, readonly Node[]>;
+  readonly outputs: ReadonlySet<string>;
+  readonly nameOf: (wanted: string) => string;
+  /** All initializers, those folded included. */
+  readonly tensors: Map<string, HostTensor>;
+  /** What stands in the place of each node. */
+  readonly standing: Map<string, Node>;
+  /** The node in whose place a folded one stands, by the name of the latter. */
+  readonly placeOf: Map<string, string>;
+}
+
+function foldOne({ producers, consumers, outputs, nameOf, tensors, standing, placeOf }: Folding, norm: Node): void {
   const [source, ...parameters] = norm.inputs;
-  const [scale, beta, mean, variance] = parameters.map((name) => graph.initializers.get(name));
-  const producer = producersOf(graph).get(source!);
+  const [scale, beta, mean, variance] = parameters.map((name) => tensors.get(name));
+  const producer = producers.get(source!);
   const isTraining = norm.outputs.slice(1).some((output) => output !== "") ||
     norm.attributes.get("training_mode")?.value === 1;
-  if (!scale || !beta || !mean || !variance || isTraining || !producer || !canTakeFactor(producer)) return graph;
-  const consumers = consumersOf(graph);
-  const isOutput = graph.outputs.some((output) => output.name === source);
-  const weight = graph.initializers.get(producer.inputs[1]!);
+  if (!scale || !beta || !mean || !variance || isTraining || !producer || !canTakeFactor(producer)) return;
+  const weight = tensors.get(producer.inputs[1]!);
   const biasName = producer.inputs[2] ?? "";
-  const bias = graph.initializers.get(biasName);
-  if (isOutput || consumers.get(source!)?.length !== 1 || !weight || (biasName !== "" && !bias)) return graph;
+  const bias = tensors.get(biasName);
+  const isShared = outputs.has(source!) || consumers.get(source!)?.length !== 1;
+  if (isShared || !weight || (biasName !== "" && !bias)) return;
 
   const epsilon = (norm.attributes.get("epsilon")?.value as number | undefined) ?? 1e-5;
   const channels = elementCount(scale.shape);
@@ -37,23 +60,21 @@ function foldOne(graph: Graph, norm: Node): Graph {
     (_, c) => scale.data[c]! / Math.sqrt(variance.data[c]! + epsilon),
   );
   const axis = weightAxis(producer, channels, weight);
-  if (axis === undefined || (bias && elementCount(bias.shape) !== channels)) return graph;
+  if (axis === undefined || (bias && elementCount(bias.shape) !== channels)) return;
   const folded = Float32Array.from(factor, (f, c) => f * ((bias?.data[c] ?? 0) - mean.data[c]!) + beta.data[c]!);
-  const weightName = freshName(graph, `${producer.inputs[1]}_folded`);
-  const foldedBias = freshName(graph, biasName === "" ? `${producer.name}_bias` : `${biasName}_folded`);
+  const weightName = nameOf(`${producer.inputs[1]}_folded`);
+  const foldedBias = nameOf(biasName === "" ? `${producer.name}_bias` : `${biasName}_folded`);
   const merged: Node = {
     ...producer,
     inputs: [producer.inputs[0]!, weightName, foldedBias],
     outputs: [norm.outputs[0]!],
   };
-  const nodes = graph.nodes.flatMap((node) =>
-    node.name === producer.name ? [] : node.name === norm.name ? [merged] : [node]
-  );
-  const tensors = new Map<string, HostTensor>([
-    [weightName, scaleChannels(weight, axis, factor, producer)],
-    [foldedBias, { dtype: weight.dtype, shape: [channels], data: folded }],
-  ]);
-  return withNodes(withInitializers(graph, tensors), nodes);
+  tensors.set(weightName, scaleChannels(weight, axis, factor, producer));
+  tensors.set(foldedBias, { dtype: weight.dtype, shape: [channels], data: folded });
+  standing.delete(placeOf.get(producer.name) ?? producer.name);
+  standing.set(norm.name, merged);
+  placeOf.set(producer.name, norm.name);
+  producers.set(norm.outputs[0]!, merged);
 }
 
 function canTakeFactor(node: Node): boolean {

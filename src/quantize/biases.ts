@@ -1,6 +1,6 @@
 /** Gives every layer with weights a bias, so that bias correction has something to correct. */
 import { elementCount, type HostTensor } from "../base/tensor.ts";
-import { freshName, withInitializers, withNodes } from "../graph/edit.ts";
+import { freshNames, withInitializers, withNodes } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import type { GraphView } from "./graph_view.ts";
 
@@ -13,20 +13,18 @@ export interface BiasedGraph {
 
 /** Adds zero biases where there are none. */
 export function addBiases(view: GraphView): BiasedGraph {
-  let { graph } = view.typed;
-  const added = new Set<string>();
-  for (const node of graph.nodes) {
+  const { graph } = view.typed;
+  const nameOf = freshNames(graph);
+  const added = new Map<string, HostTensor>();
+  const nodes = graph.nodes.map((node): Node => {
     const weight = acceptsBias(node) ? view.weightInput(node) : undefined;
-    if (weight === undefined || (node.inputs[2] ?? "") !== "") continue;
+    if (weight === undefined || (node.inputs[2] ?? "") !== "") return node;
     const channels = channelsOf(view, node);
-    const name = freshName(graph, `${node.name}_bias`);
-    const tensor: HostTensor = { dtype: "float32", shape: [channels], data: new Float32Array(channels) };
-    const biased: Node = { ...node, inputs: [node.inputs[0]!, node.inputs[1]!, name] };
-    const nodes = graph.nodes.map((one) => one.name === node.name ? biased : one);
-    graph = withNodes(withInitializers(graph, new Map([[name, tensor]])), nodes);
-    added.add(name);
-  }
-  return { graph, added };
+    const name = nameOf(`${node.name}_bias`);
+    added.set(name, { dtype: "float32", shape: [channels], data: new Float32Array(channels) });
+    return { ...node, inputs: [node.inputs[0]!, node.inputs[1]!, name] };
+  });
+  return { graph: withNodes(withInitializers(graph, added), nodes), added: new Set(added.keys()) };
 }
 
 /** Whether a tensor is zero throughout. */

@@ -1,5 +1,6 @@
 /** The part of quantization that needs no samples: where quantizers stand, and a graph in which each has its own constant. */
-import { freshName, withInitializers, withNodes } from "../graph/edit.ts";
+import type { HostTensor } from "../base/tensor.ts";
+import { freshNames, withInitializers, withNodes } from "../graph/edit.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Quantizer, QuantizerLayout } from "../graph/quantizer.ts";
 import { inferTypes, type TypedGraph } from "../ops/infer.ts";
@@ -69,14 +70,15 @@ function separateConstants(
 ): { graph: Graph; quantizers: Quantizer[]; originals: Map<string, string> } {
   const originals = new Map<string, string>();
   const renamed = new Map<string, string>();
-  let result = graph;
+  const nameOf = freshNames(graph);
+  const copies = new Map<string, HostTensor>();
   const own = quantizers.map((quantizer) => {
     const { value, kind, consumers } = quantizer;
     if (kind === "activation" || (view.consumers(value).length === consumers.length && !view.escapes(value))) {
       return quantizer;
     }
-    const copy = freshName(result, `${value}_${consumers[0]!.node}`);
-    result = withInitializers(result, new Map([[copy, graph.initializers.get(value)!]]));
+    const copy = nameOf(`${value}_${consumers[0]!.node}`);
+    copies.set(copy, graph.initializers.get(value)!);
     originals.set(copy, value);
     for (const { node, input } of consumers) renamed.set(operandKey(node, input), copy);
     return { ...quantizer, value: copy };
@@ -85,5 +87,9 @@ function separateConstants(
     const inputs = node.inputs.map((value, input) => renamed.get(operandKey(node.name, input)) ?? value);
     return inputs.every((value, input) => value === node.inputs[input]) ? node : { ...node, inputs };
   });
-  return { graph: renamed.size === 0 ? graph : withNodes(result, nodes), quantizers: own, originals };
+  return {
+    graph: renamed.size === 0 ? graph : withNodes(withInitializers(graph, copies), nodes),
+    quantizers: own,
+    originals,
+  };
 }
