@@ -76,13 +76,19 @@ export class Gpu {
     return this.#profiler ??= new PassProfiler(this);
   }
 
+  /** Ends recording; what was not read is lost. */
+  stopProfiler(): void {
+    this.#profiler?.[Symbol.dispose]();
+    this.#profiler = undefined;
+  }
+
   /** Throws the first error that the device reported since it was opened. */
   check(): void {
     if (this.#failure) throw this.#failure;
   }
 
   destroy(): void {
-    this.#profiler?.[Symbol.dispose]();
+    this.stopProfiler();
     this.device.destroy();
   }
 }
