@@ -81,6 +81,3 @@ export interface Dataset {
   /** Stops workers and closes files. Reading afterwards is an error. */
   close(): void;
 }
-
-export { openDataset, type OpenOptions } from "./open_dataset.ts";
-export { type ArrayDatasetOptions, datasetFromArrays } from "./memory_dataset.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { zipSync } from "fflate";
-import { datasetFromArrays, openDataset } from "../../src/data/dataset.ts";
+import { datasetFromArrays } from "../../src/data/memory_dataset.ts";
+import { openDataset } from "../../src/data/open_dataset.ts";
 import { hostTensor } from "../../src/base/tensor.ts";
 import { flat, gzip, idx, npy, png, withFolder } from "./fixtures.ts";
 import { refused } from "./refused.ts";

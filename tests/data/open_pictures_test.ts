@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openDataset } from "../../src/data/dataset.ts";
+import { openDataset } from "../../src/data/open_dataset.ts";
 import { flat, fromBase64, jpeg, npy, picture, png, withFolder } from "./fixtures.ts";
 import { PNG_PALETTE_4, PNG_PALETTE_4_INDICES } from "./picture_fixtures.ts";
 import { refused } from "./refused.ts";

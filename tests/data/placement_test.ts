@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openDataset } from "../../src/data/dataset.ts";
+import { openDataset } from "../../src/data/open_dataset.ts";
 import { limitDataset } from "../../src/evaluate/limited_dataset.ts";
 import { selectSamples } from "../../src/evaluate/selected_dataset.ts";
 import { flat, png, withFolder } from "./fixtures.ts";

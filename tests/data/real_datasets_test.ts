@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Dataset, openDataset } from "../../src/data/dataset.ts";
+import type { Dataset } from "../../src/data/dataset.ts";
+import { openDataset } from "../../src/data/open_dataset.ts";
 import { pathKind } from "../../src/data/read_file.ts";
 
 const ROOT = new URL("../../../shared/data/datasets/", import.meta.url).pathname;
