@@ -22,6 +22,8 @@ export interface DatasetConfig {
   /** One path, or a path for each named network input. */
   readonly inputs: string | ReadonlyMap<string, string>;
   readonly labels: LabelOrigin | undefined;
+  /** Added to every class label: -1 where labels count from 1, 1 where the network's class 0 is a background that labels lack. */
+  readonly labelOffset: number;
   /** For every input, or for each named one. */
   readonly preprocessing: Preprocessing | ReadonlyMap<string, Preprocessing>;
   readonly layout: Layout;
@@ -34,9 +36,29 @@ export interface DatasetConfig {
 /** No steps and no affine map. */
 export const NO_PREPROCESSING: Preprocessing = { steps: [], affine: undefined };
 
-const KEYS = ["format", "inputs", "labels", "preprocessing", "layout", "classes", "characters"];
-const FORMATS: readonly DatasetFormat[] = ["images", "npy", "idx", "npz"];
-const LAYOUTS: readonly Layout[] = ["NCHW", "NHWC"];
+/** The keys of the file, each with what it says. */
+export const DATASET_KEYS = {
+  format: "How samples are stored.",
+  inputs:
+    "Path of the samples, relative to this file, or a path for each named network input; FILE.npz:NAME is one array.",
+  labels:
+    "Path of the labels (.csv, .txt, .tsv, .json, .npy, IDX, FILE.npz:NAME, a folder of masks), or the labels in a list.",
+  label_offset:
+    "Added to every class label: -1 where labels count from 1, 1 where class 0 is a background without labels.",
+  preprocessing:
+    "Steps that bring a picture to the network, in order; or an object with such a list for each named input.",
+  layout: "Order of axes that the network gets.",
+  classes: "File with one class name per line.",
+  characters: "File with one character per line, for transcriptions.",
+} as const;
+
+/** What `format` may be. */
+export const DATASET_FORMATS: readonly DatasetFormat[] = ["images", "npy", "idx", "npz"];
+
+/** What `layout` may be. */
+export const LAYOUTS: readonly Layout[] = ["NCHW", "NHWC"];
+
+const KEYS = Object.keys(DATASET_KEYS);
 
 /** Reads and checks a configuration file; comments and trailing commas are allowed. */
 export async function readDatasetConfig(path: string): Promise<DatasetConfig> {
@@ -55,7 +77,8 @@ export function parseDatasetConfig(text: string, path: string): DatasetConfig {
   }
   if (!isRecord(json)) throw new DatasetError(`Cannot read ${file}: it holds ${kindOf(json)}, expected an object`);
   for (const key of Object.keys(json)) {
-    if (!KEYS.includes(key)) {
+    // Editors find the schema by it.
+    if (!KEYS.includes(key) && key !== "$schema") {
       const hint = didYouMean(key, KEYS);
       throw new DatasetError(`Cannot read ${file}: unknown key "${key}", expected ${KEYS.join(", ")}${hint}`);
     }
@@ -64,9 +87,10 @@ export function parseDatasetConfig(text: string, path: string): DatasetConfig {
   return {
     name: basename(path) === "dataset.json" ? basename(folder) : `${basename(folder)}/${basename(path)}`,
     folder,
-    format: oneOf(json, "format", FORMATS, undefined, file),
+    format: oneOf(json, "format", DATASET_FORMATS, undefined, file),
     inputs: parseInputs(json.inputs, file),
     labels: parseLabelOrigin(json.labels, file),
+    labelOffset: parseLabelOffset(json.label_offset ?? 0, file),
     preprocessing: parseAllPreprocessing(json.preprocessing ?? [], file),
     layout: oneOf(json, "layout", LAYOUTS, "NCHW", file),
     classes: optionalPath(json, "classes", file),
@@ -94,6 +118,11 @@ function parseLabelOrigin(value: unknown, file: string): LabelOrigin | undefined
   if (typeof value === "string" && value !== "") return { path: value };
   if (Array.isArray(value)) return { inline: value };
   throw new DatasetError(`Cannot read ${file}: "labels" is ${kindOf(value)}, expected a path or a list`);
+}
+
+function parseLabelOffset(value: unknown, file: string): number {
+  if (typeof value === "number" && Number.isInteger(value)) return value;
+  throw new DatasetError(`Cannot read ${file}: "label_offset" is ${JSON.stringify(value)}, expected an integer`);
 }
 
 function parseAllPreprocessing(value: unknown, file: string): DatasetConfig["preprocessing"] {

@@ -106,6 +106,7 @@ function config(folder: string, found: Found): DatasetConfig {
     name: nameOf(folder),
     folder,
     labels: undefined,
+    labelOffset: 0,
     preprocessing: NO_PREPROCESSING,
     layout: "NCHW",
     classes: undefined,

@@ -58,6 +58,31 @@ export function labelsFromTensor(tensor: HostTensor, samples: number, context: L
   };
 }
 
+/** Labels with `offset` added to every class; other labels have no classes to shift. Throws DatasetError where one falls below 0. */
+export function shiftLabels(labels: Labels | undefined, offset: number, what: string): Labels | undefined {
+  if (offset === 0 || labels === undefined) return labels;
+  if (labels.kind !== "classes") {
+    throw new DatasetError(
+      `Cannot shift labels ${what}: label_offset is ${offset}, expected 0 for labels that are no classes`,
+    );
+  }
+  const wrong = labels.values.findIndex((value) => value + offset < 0);
+  if (wrong >= 0) {
+    throw new DatasetError(
+      `Cannot shift labels ${what}: label ${wrong} is ${
+        labels.values[wrong]
+      }, expected at least ${-offset} with label_offset ${offset}`,
+    );
+  }
+  return { kind: "classes", values: labels.values.map((value) => value + offset) };
+}
+
+/** Class names that go with shifted labels: classes that no label means are called background. */
+export function shiftClasses(classes: readonly string[] | undefined, offset: number): readonly string[] | undefined {
+  if (classes === undefined || offset === 0) return classes;
+  return offset < 0 ? classes.slice(-offset) : [...Array<string>(offset).fill("background"), ...classes];
+}
+
 /** Refuses labels that are not as many as the samples. */
 export function checkCount(found: number, samples: number, what: string): void {
   if (found === samples) return;

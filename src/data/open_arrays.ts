@@ -8,6 +8,7 @@ import type { Dataset, Labels } from "./dataset.ts";
 import type { DatasetConfig } from "./dataset_config.ts";
 import { arrayInput, type InputSource } from "./input_source.ts";
 import { readArrayLabels } from "./label_files.ts";
+import { shiftClasses, shiftLabels } from "./labels.ts";
 import { readNpz, readNpzMember, splitMember } from "./npz.ts";
 import type { Layout } from "./pixels.ts";
 import { preprocessedArrayInput } from "./preprocessed_array.ts";
@@ -30,7 +31,12 @@ export async function openArrayDataset(
     }
     const samples = sources[0]?.length ?? 0;
     const labels = await labelsOf(config, samples, classes);
-    return assembleDataset({ name: config.name, sources, labels, classes });
+    return assembleDataset({
+      name: config.name,
+      sources,
+      labels: shiftLabels(labels, config.labelOffset, `of dataset "${config.name}"`),
+      classes: shiftClasses(classes, config.labelOffset),
+    });
   } catch (error) {
     for (const { rows } of opened.values()) rows.close();
     throw error;

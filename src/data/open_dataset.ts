@@ -22,7 +22,11 @@ export interface OpenOptions {
  * @throws {DatasetError} saying what is wrong with it
  */
 export async function openDataset(path: string, options: OpenOptions = {}): Promise<Dataset> {
-  const config = await configOf(path);
+  return await openDescribed(await configOf(path), options);
+}
+
+/** Opens what a description says. */
+export async function openDescribed(config: DatasetConfig, options: OpenOptions = {}): Promise<Dataset> {
   const classes = config.classes === undefined ? undefined : await readLines(join(config.folder, config.classes));
   if (config.format !== "images") return openArrayDataset(config, classes);
   return await openPictureDataset(config, classes, options);

@@ -6,6 +6,7 @@ import type { Dataset } from "./dataset.ts";
 import type { DatasetConfig } from "./dataset_config.ts";
 import { createInlinePool, createWorkerPool } from "./decode_pool.ts";
 import type { DecodeSettings } from "./decode_job.ts";
+import { shiftClasses, shiftLabels } from "./labels.ts";
 import { listPictures } from "./list_pictures.ts";
 import type { OpenOptions } from "./open_dataset.ts";
 import { openPictureInput } from "./picture_input.ts";
@@ -48,8 +49,8 @@ export async function openPictureDataset(
     return assembleDataset({
       name,
       sources: [source],
-      labels,
-      classes: named,
+      labels: shiftLabels(labels, config.labelOffset, `of dataset "${name}"`),
+      classes: shiftClasses(named, config.labelOffset),
       ...(hashLabelFiles === undefined ? {} : { hashLabelFiles }),
       close: () => pool.close(),
     });

@@ -26,6 +26,7 @@ Deno.test("parseDatasetConfig() reads every key, with comments and trailing comm
     format: "images",
     inputs: "images/",
     labels: { path: "labels.csv" },
+    labelOffset: 0,
     preprocessing: {
       steps: [{ type: "crop", extent: { kind: "size", width: 4, height: 4 }, halfEven: false }],
       affine: { mean: [1], std: [2, 3, 4] },
@@ -45,6 +46,11 @@ Deno.test("parseDatasetConfig() fills in NCHW, no labels and no preprocessing", 
   }]);
   assert.deepEqual(parse({ format: "npy", inputs: { a: "a.npy" } }).inputs, new Map([["a", "a.npy"]]));
   assert.deepEqual(parse({ ...MINIMAL, labels: [1, 2] }).labels, { inline: [1, 2] });
+});
+
+Deno.test("parseDatasetConfig() takes $schema, for editors, and a whole label_offset", () => {
+  assert.equal(parse({ ...MINIMAL, $schema: "dataset.schema.json", label_offset: -1 }).labelOffset, -1);
+  assert.throws(() => parse({ ...MINIMAL, label_offset: 0.5 }), /"label_offset" is 0\.5, expected an integer/);
 });
 
 Deno.test("parseDatasetConfig() names what it does not understand", () => {

@@ -104,6 +104,33 @@ Deno.test("openDataset() crops, resizes and recolors pictures that are stored in
   });
 });
 
+Deno.test("openDataset() adds label_offset to classes and moves their names along", async () => {
+  const files = {
+    "x.npy": npy("<f4", [2, 1], new Float32Array(2)),
+    "y.npy": npy("<i8", [2], BigInt64Array.of(1n, 2n)),
+    "classes.txt": "none\ncat\ndog\n",
+  };
+  for (
+    const [offset, values, classes] of [
+      [-1, [0, 1], ["cat", "dog"]],
+      [1, [2, 3], ["background", "none", "cat", "dog"]],
+    ] as const
+  ) {
+    const described = { ...files, "dataset.json": config({ classes: "classes.txt", label_offset: offset }) };
+    await withFolder(described, async (folder) => {
+      const dataset = await openDataset(folder);
+      assert.deepEqual(dataset.labels, { kind: "classes", values: Int32Array.from(values) });
+      assert.deepEqual(dataset.classes, classes);
+      dataset.close();
+    });
+  }
+  await withFolder({ ...files, "dataset.json": config({ label_offset: -2 }) }, (folder) =>
+    assert.rejects(
+      openDataset(folder),
+      /Cannot shift labels of dataset ".*": label 0 is 1, expected at least 2 with label_offset -2$/,
+    ));
+});
+
 Deno.test("openDataset() takes integer labels of one per sample for classes, and other arrays for targets", async () => {
   const labels: [Uint8Array, string][] = [
     [npy("|u1", [3, 1], Uint8Array.of(4, 5, 6)), "classes"],
