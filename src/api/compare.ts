@@ -10,6 +10,7 @@ import { type PairedValue, pairGraphs } from "../passes/pair_graphs.ts";
 import { buildPlan } from "../plan/build.ts";
 import type { ComparedLayer, Comparison } from "../report/comparison_report.ts";
 import { Session } from "../run/session.ts";
+import { guardBatch } from "./batch_guard.ts";
 import { firstIndices, MEMORY_BUDGET } from "./evaluate.ts";
 import type { Model } from "./model.ts";
 import { chooseBatch, feedOf, prepareNetwork, sampleTypes } from "./network.ts";
@@ -41,7 +42,10 @@ export async function compareModels(
   const { gpu, pipelines } = runtime;
   const { memoryBudget = MEMORY_BUDGET, onProgress, signal } = options;
   const limited = limitDataset(dataset, options.limit ?? SAMPLES);
-  const networks = [prepareNetwork(first, limited), prepareNetwork(second, limited)] as const;
+  const networks = [
+    await guardBatch(runtime, prepareNetwork(first, limited), limited),
+    await guardBatch(runtime, prepareNetwork(second, limited), limited),
+  ] as const;
   const { graph, pairs } = pairGraphs(networks[0].graph, networks[1].graph, sampleTypes(networks[0].graph, limited, 1));
   const network = { ...networks[0], graph, takesAnyBatch: networks.every(({ takesAnyBatch }) => takesAnyBatch) };
   const batch = chooseBatch(network, limited, { runtime, batchSize: options.batchSize, memoryBudget });

@@ -1,6 +1,6 @@
 /** Networks whose file fixes the batch run in batches exactly where that changes nothing. */
 import assert from "node:assert/strict";
-import { evaluateModel, loadModel, meanMetric, Runtime } from "../../mod.ts";
+import { compareModels, evaluateModel, loadModel, meanMetric, Runtime } from "../../mod.ts";
 import { createRandom } from "../../src/base/random.ts";
 import { hostTensor } from "../../src/base/tensor.ts";
 import { datasetFromArrays } from "../../src/data/memory_dataset.ts";
@@ -65,5 +65,17 @@ Deno.test({
     ]);
     assert.equal(seen.length, SAMPLES);
     for (const values of seen) assert.ok(Math.abs(values.reduce((sum, value) => sum + value, 0) - 1) < 1e-6);
+  },
+});
+
+Deno.test({
+  name: "compareModels() takes one sample at a time where samples of a batch would meet in either network",
+  ignore: !probe,
+  async fn() {
+    using runtime = await Runtime.open();
+    const [apart, meeting] = [await normalizing([1, 2]), await normalizing([0, 1, 2])];
+    const { layers, notes } = await compareModels(runtime, apart, meeting, dataset, { batchSize: 4 });
+    assert.deepEqual(notes, ["The network runs with batch size 1: samples of a batch influence each other"]);
+    for (const { value, maxError } of layers) assert.ok(maxError < 1e-6, `${value} differs by ${maxError}`);
   },
 });
