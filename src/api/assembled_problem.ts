@@ -9,6 +9,7 @@ import { exportGraph } from "../graph/export.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import type { Session } from "../run/session.ts";
 import { type CandidateList, listCandidates } from "./candidates.ts";
+import { type MeasuredLayers, measureLayers, UNMEASURED } from "./measured_layers.ts";
 import type { Model } from "./model.ts";
 import type { PhaseClock } from "./phase_clock.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";
@@ -25,6 +26,8 @@ export interface AssembledProblem extends Disposable {
   readonly hooks: AccuracyAwareHooks;
   /** The QDQ model of an assignment, encoded. */
   exportModel(assignment: Assignment): Uint8Array;
+  /** What the layers cost and lose under an assignment; nothing where the caller does not want to know. */
+  measureLayers(assignment: Assignment): Promise<MeasuredLayers>;
   /** The verdict of the samples held back under `options`; undefined where none are. */
   certify(assignment: Assignment, options: AccuracyAwareOptions): Promise<Certificate | undefined>;
 }
@@ -75,6 +78,11 @@ export async function assembleProblem(
       ...opened,
     },
     exportModel: (assignment) => encodeModel(exportGraph(bench.quantizedGraph(assignment))),
+    async measureLayers(assignment) {
+      if (options.measureLayers === false) return UNMEASURED;
+      clock.enter("measure");
+      return await measureLayers({ runtime, bench, session }, assignment, options);
+    },
     async certify(assignment, effective) {
       const { held } = bench.data;
       if (!held) return undefined;

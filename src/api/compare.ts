@@ -1,19 +1,14 @@
 /** Where two versions of a network differ, value by value: what a quantized network loses, and in which layer. */
 import type { Dataset } from "../data/dataset.ts";
-import { BatchRunner } from "../evaluate/batch_runner.ts";
-import { feedTypes } from "../evaluate/feed.ts";
 import { limitDataset } from "../evaluate/limited_dataset.ts";
-import { SampleStore } from "../evaluate/sample_store.ts";
-import { ValueError } from "../evaluate/value_error.ts";
-import { inferTypes } from "../ops/infer.ts";
+import type { ValueError } from "../evaluate/value_error.ts";
 import { type PairedValue, pairGraphs } from "../passes/pair_graphs.ts";
-import { buildPlan } from "../plan/build.ts";
 import type { ComparedLayer, Comparison } from "../report/comparison_report.ts";
-import { Session } from "../run/session.ts";
 import { guardBatch } from "./batch_guard.ts";
-import { firstIndices, MEMORY_BUDGET } from "./evaluate.ts";
+import { MEMORY_BUDGET } from "./evaluate.ts";
 import type { Model } from "./model.ts";
-import { chooseBatch, feedOf, prepareNetwork, sampleTypes } from "./network.ts";
+import { chooseBatch, prepareNetwork, sampleTypes } from "./network.ts";
+import { pairedErrors } from "./paired_errors.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Samples compared unless stated: errors of layers hardly depend on how many. */
@@ -39,7 +34,6 @@ export async function compareModels(
   options: CompareOptions = {},
 ): Promise<Comparison> {
   const start = performance.now();
-  const { gpu, pipelines } = runtime;
   const { memoryBudget = MEMORY_BUDGET, onProgress, signal } = options;
   const limited = limitDataset(dataset, options.limit ?? SAMPLES);
   const networks = [
@@ -48,25 +42,10 @@ export async function compareModels(
   ] as const;
   const { graph, pairs } = pairGraphs(networks[0].graph, networks[1].graph, sampleTypes(networks[0].graph, limited, 1));
   const network = { ...networks[0], graph, takesAnyBatch: networks.every(({ takesAnyBatch }) => takesAnyBatch) };
-  const batch = chooseBatch(network, limited, { runtime, batchSize: options.batchSize, memoryBudget });
-  const feed = feedOf(network, limited);
-  const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batch)), [], { target: gpu.kernelTarget });
-  using session = await Session.create(gpu, pipelines, plan);
-  using store = new SampleStore(gpu, limited, feed.inputs, memoryBudget);
-  using runner = new BatchRunner(gpu, session, store, batch);
-  const errors = pairs.map(() => new ValueError());
-  const indices = firstIndices(limited, undefined);
-  await runner.run(indices, {
-    encode: (encoder, collect) => {
-      session.encode(encoder);
-      collect(0);
-    },
-    take: (_lane, _position, outputs) => outputs.forEach(({ data }, place) => errors[place]!.add(data)),
-    onProgress: (done) => onProgress?.(done, indices.length),
-    ...(signal ? { signal } : {}),
-  });
+  const batchSize = chooseBatch(network, limited, { runtime, batchSize: options.batchSize, memoryBudget });
+  const errors = await pairedErrors(runtime, network, limited, { batchSize, memoryBudget, onProgress, signal });
   return {
-    samples: indices.length,
+    samples: limited.length,
     layers: describe(pairs, errors),
     notes: [...new Set(networks.flatMap(({ notes }) => notes))],
     seconds: (performance.now() - start) / 1000,

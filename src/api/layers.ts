@@ -5,6 +5,7 @@ import type { TypedGraph } from "../ops/infer.ts";
 import type { Candidate } from "../quantize/default_quantization.ts";
 import type { Prepared } from "../quantize/prepare.ts";
 import { signalToNoise } from "../quantize/signal_to_noise.ts";
+import { type LayerTime, type MeasuredLayers, UNMEASURED } from "./measured_layers.ts";
 
 /** One operator after the passes: BatchNormalization is folded, constants are gone. */
 export interface LayerDescription {
@@ -18,14 +19,18 @@ export interface LayerDescription {
   readonly group: number | undefined;
   /** Signal-to-noise ratio of its int8 weights in dB; undefined where it has none, or computes in float. */
   readonly weightSnr: number | undefined;
+  /** Signal-to-noise ratio of its first output in dB, against the float network: Infinity where nothing differs; undefined where not measured. */
+  readonly sqnr: number | undefined;
+  /** Undefined where it was not measured, or is fused into another operator's kernel. */
+  readonly time: LayerTime | undefined;
 }
 
 /** Describes the operators of `typed` in graph order, in the precision that `assignment` gives their groups. */
 export function describeLayers(
   typed: TypedGraph,
-  prepared: Prepared,
-  candidates: readonly Candidate[],
+  { prepared, candidates }: { readonly prepared: Prepared; readonly candidates: readonly Candidate[] },
   assignment: Assignment,
+  measured: MeasuredLayers = UNMEASURED,
 ): LayerDescription[] {
   const groups = new Map(prepared.layout.groups.flatMap(({ id, nodes }) => nodes.map((node) => [node, id] as const)));
   const ratios = weightRatios(prepared, candidates, assignment);
@@ -40,6 +45,8 @@ export function describeLayers(
       parameters: constants.reduce((sum, { dtype, data }) => isFloat(dtype) ? sum + data.length : sum, 0),
       group: groups.get(node.name),
       weightSnr: ratios.get(node.name),
+      sqnr: measured.sqnr.get(node.name),
+      time: measured.times.get(node.name),
     };
   });
 }

@@ -3,7 +3,7 @@ import type { Phase, QuantizeOptions } from "./quantize_options.ts";
 
 /** Counts seconds by phase, and tells the caller of every phase that begins. */
 export class PhaseClock {
-  readonly seconds: Record<Phase, number> = { prepare: 0, calibrate: 0, accuracy: 0, export: 0 };
+  readonly seconds: Record<Phase, number> = { prepare: 0, calibrate: 0, accuracy: 0, export: 0, measure: 0 };
   readonly #onEvent: QuantizeOptions["onEvent"];
   #phase: Phase | undefined;
   #since = performance.now();

@@ -61,13 +61,14 @@ export async function finishQuantization(
   const certificate = await assembled.certify(assignment, accuracy.options);
   clock.enter("export");
   const bytes = assembled.exportModel(assignment);
+  const measured = await assembled.measureLayers(assignment);
   clock.finish();
   return {
     bytes,
     assignment,
     candidates: bench.candidates.map(({ label }) => label),
     groups: bench.groups,
-    layers: describeLayers(bench.typed, bench.prepared, bench.candidates, assignment),
+    layers: describeLayers(bench.typed, bench, assignment, measured),
     values: accuracy.values,
     accuracy,
     certificate,

@@ -16,7 +16,7 @@ import type { Holds } from "./sensitivity.ts";
 export type Algorithm = "AccuracyAwareQuantization" | "DefaultQuantization";
 
 /** Phases of a quantization, in order. */
-export type Phase = "prepare" | "calibrate" | "accuracy" | "export";
+export type Phase = "prepare" | "calibrate" | "accuracy" | "export" | "measure";
 
 /** What a caller hears. */
 export type QuantizeEvent =
@@ -66,6 +66,11 @@ export interface QuantizeOptions {
   readonly memoryBudget?: number | undefined;
   /** Where evaluations are kept beyond the run: on disk, or in what the caller offers. */
   readonly journal?: Journal | JournalFile | undefined;
+  /**
+   * Whether layers are measured one by one at the end, for the report: noise of their outputs over 32 samples, and GPU time of a few
+   * batches; `true` unless stated.
+   */
+  readonly measureLayers?: boolean | undefined;
   readonly onEvent?: ((event: QuantizeEvent) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -14,6 +14,7 @@ import { UserEvaluator } from "../evaluate/user_evaluator.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Group } from "../graph/quantizer.ts";
 import { inferTypes, type TypedGraph } from "../ops/infer.ts";
+import { type PairedValue, pairGraphs } from "../passes/pair_graphs.ts";
 import { buildPlan } from "../plan/build.ts";
 import { appendTail } from "../quantize/append_tail.ts";
 import { calibrate, type CalibrationOptions, type Candidate } from "../quantize/default_quantization.ts";
@@ -159,6 +160,14 @@ export class Workbench {
     const { tail } = this.#network;
     const graph = buildQdq(this.prepared, this.candidates, assignment, this.#options.qdq);
     return tail ? appendTail(graph, tail, this.prepared.view.typed.types) : graph;
+  }
+
+  /** The float network and the one of an assignment side by side, without their tails, with the values that both have. */
+  besideFloat(assignment: Assignment): { readonly network: Network; readonly pairs: readonly PairedValue[] } {
+    const { graph: float } = this.prepared;
+    const quantized = buildQdq(this.prepared, this.candidates, assignment, this.#options.qdq);
+    const { graph, pairs } = pairGraphs(float, quantized, sampleTypes(float, this.data.decisions, 1));
+    return { network: { ...this.#network, graph }, pairs };
   }
 
   /** The evaluator over some of the samples. With `keepsActivations` successive evaluations of all samples share work. */

@@ -164,6 +164,7 @@ const PHASES = {
   calibrate: "Calibrating",
   accuracy: "Finding what int8 costs",
   export: "Exporting",
+  measure: "Measuring layers",
 } as const;
 
 /** Says every phase and step in a line, and shows the samples of the pass under way. */

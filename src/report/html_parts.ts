@@ -34,21 +34,34 @@ export function kindLegend(): Html {
   }</p>`;
 }
 
-/** A column: its head, and a cell of each row with the number to sort by where the text does not sort. */
+/** A column: its head, and a cell of each row with the number to sort by where the text does not sort; rows without one come last. */
 interface Column<T> {
   readonly head: string;
+  /** What the head means, where it is not plain. */
+  readonly title?: string;
   readonly isNumber?: boolean;
   readonly cell: (row: T) => HtmlPart;
-  readonly order?: (row: T) => number;
+  readonly order?: (row: T) => number | null;
 }
 
 function table<T>(rows: readonly T[], columns: readonly Column<T>[], attributes: Html): Html {
   const kind = ({ isNumber }: Column<T>) => isNumber ? new Html(` class="number"`) : null;
-  const order = ({ order }: Column<T>, row: T) => order ? new Html(` data-order="${order(row)}"`) : null;
+  const title = ({ title }: Column<T>) =>
+    title === undefined ? null : html`
+      title="${title}"
+    `;
+  const order = ({ order }: Column<T>, row: T) => {
+    const number = order?.(row) ?? null;
+    return number === null ? null : new Html(` data-order="${number}"`);
+  };
   return html`
     <table ${attributes}>
       <thead>
-        <tr>${columns.map((column) => html`<th${kind(column)}>${column.head}</th>`)}</tr>
+        <tr>${columns.map((column) =>
+          html`
+            <th scope="col" ${kind(column)}${title(column)}>${column.head}</th>
+          `
+        )}</tr>
       </thead>
       <tbody>
     ${rows.map((row) =>
@@ -60,48 +73,57 @@ function table<T>(rows: readonly T[], columns: readonly Column<T>[], attributes:
 
 /** Every layer; the page's script makes it sortable and searchable. */
 export function layerTable(report: Report): Html {
-  const total = Math.max(1, report.layers.reduce((sum, { macs }) => sum + macs, 0));
-  const hasRatios = report.layers.some(({ weightSnr }) => weightSnr !== null);
+  const { layers } = report;
+  const total = Math.max(1, layers.reduce((sum, { macs }) => sum + macs, 0));
   const columns: Column<ReportedLayer>[] = [
     { head: "Layer", cell: ({ name }) => name },
     { head: "Operator", cell: ({ type }) => type },
-    {
-      head: "MACs",
-      isNumber: true,
-      cell: ({ macs }) => macs === 0 ? "" : formatCount(macs),
-      order: ({ macs }) => macs,
-    },
-    {
-      head: "Share",
-      isNumber: true,
-      cell: ({ macs }) => macs === 0 ? "" : `${(100 * macs / total).toFixed(1)} %`,
-      order: ({ macs }) => macs,
-    },
-    {
-      head: "Parameters",
-      isNumber: true,
-      cell: ({ parameters }) => parameters === 0 ? "" : formatCount(parameters),
-      order: ({ parameters }) => parameters,
-    },
+    numberColumn("MACs", ({ macs }) => macs || null, formatCount),
+    numberColumn("Share", ({ macs }) => macs || null, (macs) => `${(100 * macs / total).toFixed(1)} %`),
+    numberColumn("Parameters", ({ parameters }) => parameters || null, formatCount),
     {
       head: "Precision",
       cell: (layer) => html`${precisionCell(layer, report)} ${report.skipped[layer.name]}`,
     },
-    ...(hasRatios
-      ? [{
-        head: "Weight SNR",
-        isNumber: true,
-        cell: ({ weightSnr }: ReportedLayer) => weightSnr === null ? "" : `${weightSnr.toFixed(1)} dB`,
-        order: ({ weightSnr }: ReportedLayer) => weightSnr ?? -1,
-      }]
-      : []),
+    {
+      ...numberColumn("SQNR", ({ sqnr }: ReportedLayer) => sqnr, formatDecibels),
+      title: "Signal to quantization noise of the layer's output, with what reaches it from the layers before",
+    },
+    {
+      ...numberColumn("Weights", ({ weightSnr }: ReportedLayer) => weightSnr, formatDecibels),
+      title: "Signal to quantization noise of the layer's weights",
+    },
+    numberColumn("Time", ({ time }) => time && time.final, formatMilliseconds),
+    numberColumn("In float", ({ time }) => time && time.float, formatMilliseconds),
     { head: "Group", cell: ({ group, name }) => group === name ? "" : group },
   ];
+  const used = columns.filter(({ order }) => !order || layers.some((layer) => order(layer) !== null));
   return html`
     <p class="tools"
       hidden><label>Search <input type="search" id="search" autocomplete="off"></label> <span id="found"></span></p>
-    <div class="wide">${table(report.layers, columns, new Html(`id="layers" class="sortable"`))}</div>
+    <div class="wide">${table(layers, used, new Html(`id="layers" class="sortable"`))}</div>
   `;
+}
+
+/** A column of numbers that some layers do not have. */
+function numberColumn(
+  head: string,
+  order: (layer: ReportedLayer) => number | null,
+  format: (value: number) => string,
+): Column<ReportedLayer> {
+  const cell = (layer: ReportedLayer) => {
+    const value = order(layer);
+    return value === null ? "" : format(value);
+  };
+  return { head, isNumber: true, cell, order };
+}
+
+function formatDecibels(ratio: number): string {
+  return `${ratio.toFixed(1)} dB`;
+}
+
+function formatMilliseconds(microseconds: number): string {
+  return `${(microseconds / 1000).toFixed(microseconds < 9995 ? 2 : 1)} ms`;
 }
 
 /** What a layer or group ended in: `float`, or `int8 (mixed)`. */

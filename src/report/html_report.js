@@ -20,7 +20,9 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const compare = isNumber
         ? (a, b) => order(a) - order(b)
         : (a, b) => text(a).localeCompare(text(b), "en", { numeric: true });
-      body.append(...[...body.rows].sort((a, b) => sign * compare(a, b)));
+      const isBlank = (row) => text(row) === "";
+      const blankLast = (a, b) => isBlank(a) - isBlank(b) || sign * compare(a, b) || 0;
+      body.append(...[...body.rows].sort(blankLast));
     });
   });
 }

@@ -12,7 +12,7 @@ import {
   writeWords,
 } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { PassLabel } from "../gpu/profiler.ts";
+import type { PassLabel, PassProfiler } from "../gpu/profiler.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
 import { byteLengthOf, type Operand, type Plan, quantizersOf } from "../plan/plan.ts";
 import { CompiledStep, type StateOf } from "./compiled_step.ts";
@@ -155,6 +155,18 @@ export class Session {
     const pass = encoder.beginComputePass();
     for (let index = from; index < to; index++) this.#steps[index]!.encode(pass, state);
     pass.end();
+  }
+
+  /** Encodes all steps, each in a pass that `profiler` records under `track`; false where it has no room for them. */
+  encodeTimed(
+    encoder: GPUCommandEncoder,
+    assignment: Assignment,
+    { profiler, track }: { readonly profiler: PassProfiler; readonly track: string },
+  ): boolean {
+    const record = profiler.begin(this, track, this.#steps.length);
+    if (!record) return false;
+    this.#encodeRecorded(encoder, this.stateOf(assignment), { from: 0, to: this.#steps.length, record });
+    return true;
   }
 
   #encodeRecorded(

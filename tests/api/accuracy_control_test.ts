@@ -53,7 +53,7 @@ Deno.test("quantizeWithAccuracyControl() tells of every phase, step and sample",
     onEvent: (event) => events.push(event),
   });
   const phases = events.flatMap((event) => event.kind === "phase" ? [event.phase] : []);
-  assert.deepEqual(phases, ["prepare", "calibrate", "accuracy", "export"]);
+  assert.deepEqual(phases, ["prepare", "calibrate", "accuracy", "export", "measure"]);
   const steps = events.flatMap((event) => event.kind === "step" ? [event.step] : []);
   assert.deepEqual(steps, found.trace);
   const progress = events.flatMap((event) => event.kind === "progress" ? [event] : []);

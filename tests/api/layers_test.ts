@@ -12,7 +12,7 @@ const candidates = [await calibrate(prepared, source)];
 const { groups } = prepared.layout;
 
 Deno.test("describeLayers() gives operators in graph order with their work and parameters", () => {
-  const layers = describeLayers(typed, prepared, candidates, groups.map(() => 0));
+  const layers = describeLayers(typed, { prepared, candidates }, groups.map(() => 0));
   assert.deepEqual(layers.map(({ name }) => name), typed.graph.nodes.map(({ name }) => name));
   const stem = layers.find(({ name }) => name === "stem");
   assert.deepEqual([stem?.type, stem?.macs, stem?.parameters], ["Conv", 8 * 3 * 3 * 3 * 9, 8 * 27 + 8]);
@@ -22,7 +22,7 @@ Deno.test("describeLayers() gives operators in graph order with their work and p
 
 Deno.test("describeLayers() tells how faithful int8 weights are, and nothing of float ones", () => {
   const stem = groups.find(({ nodes }) => nodes.includes("stem"))!.id;
-  const layers = describeLayers(typed, prepared, candidates, groups.map(({ id }) => id === stem ? -1 : 0));
+  const layers = describeLayers(typed, { prepared, candidates }, groups.map(({ id }) => id === stem ? -1 : 0));
   const ratio = (node: string) => layers.find(({ name }) => name === node)?.weightSnr;
   assert.equal(ratio("stem"), undefined);
   assert.equal(ratio("sum"), undefined);

@@ -32,6 +32,8 @@ const RANKING = {
 
 const FILE = { byteLength: 4000, sha256: "ab".repeat(32) };
 
+const TIME = { float: 1234.5, final: 2345.6 };
+
 /** Three groups: one in int8, one mended, one in float, and a layer that is never quantized. */
 export const SAMPLE_REPORT: Report = {
   version: 1,
@@ -89,9 +91,16 @@ export const SAMPLE_REPORT: Report = {
     { name: HOSTILE, nodes: [HOSTILE], macs: 0.2, precision: "float", isReverted: true, bought: { accuracy: 0.03 } },
   ],
   layers: [
-    layer("conv1", "Conv", { macs: 5000, parameters: 90, group: "conv1", weightSnr: 41.25 }),
+    layer("conv1", "Conv", { macs: 5000, parameters: 90, group: "conv1", weightSnr: 41.25, sqnr: 33.25, time: TIME }),
     layer("relu1", "Relu", { group: "conv1" }),
-    layer("conv2", "Conv", { macs: 3000, parameters: 1200, group: "conv2", precision: "mixed", weightSnr: 38.5 }),
+    layer("conv2", "Conv", {
+      macs: 3000,
+      parameters: 1200,
+      group: "conv2",
+      precision: "mixed",
+      weightSnr: 38.5,
+      sqnr: 22.5,
+    }),
     layer(HOSTILE, "Gemm", { macs: 2000, parameters: 70, group: HOSTILE, precision: "float", isReverted: true }),
     layer("softmax", "Softmax", { precision: "float" }),
   ],
@@ -132,6 +141,8 @@ function layer(
     precision: "performance",
     isReverted: false,
     weightSnr: null,
+    sqnr: null,
+    time: null,
   };
   return { name, type, ...fallback, ...changes };
 }
