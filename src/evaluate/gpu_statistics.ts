@@ -7,6 +7,7 @@ import type { Graph, Node } from "../graph/graph.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
 import { channelMean } from "../ops/channel_mean.ts";
+import { channelQuantile } from "../ops/channel_quantile.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { INTERNAL_DOMAIN } from "../ops/normalize_samples.ts";
 import { sampleHistogram } from "../ops/sample_histogram.ts";
@@ -106,6 +107,25 @@ export class GpuStatistics {
     }, variation);
     const count = sampleCount(this.#parts.indices.length, variation.share);
     return sums.map((sum) => sum.map((total) => total / count));
+  }
+
+  /** Quantiles of every channel of values in every sample: a list per request, samples × channels. */
+  async channelQuantiles(
+    requests: readonly { readonly name: string; readonly axis: number; readonly q: number }[],
+  ): Promise<Float64Array[]> {
+    const count = this.#parts.indices.length;
+    const found: Float64Array[] = [];
+    const nodes = requests.map(({ name, axis, q }, place) => ({
+      ...reduction(channelQuantile.type, name, `quantile${place}`),
+      attributes: new Map<string, AttributeValue>([
+        ["axis", { type: "int", value: axis }],
+        ["q", { type: "float", value: q }],
+      ]),
+    }));
+    await this.#run(nodes, (node, position, data) => {
+      (found[node] ??= new Float64Array(count * data.length)).set(data, position * data.length);
+    });
+    return found;
   }
 
   /** Counts histograms and hands over each sample's counts once. */

@@ -8,6 +8,7 @@ import { batchNormalization } from "./batch_normalization.ts";
 import { cast, castLike } from "./cast.ts";
 import { centerCropPad } from "./center_crop_pad.ts";
 import { channelMean } from "./channel_mean.ts";
+import { channelQuantile } from "./channel_quantile.ts";
 import { CLIP_OPERATORS } from "./clip.ts";
 import { col2Im } from "./col2im.ts";
 import { COMPARISON_OPERATORS } from "./comparisons.ts";
@@ -80,6 +81,7 @@ export const OPERATORS: readonly OpDef[] = [
   castLike,
   centerCropPad,
   channelMean,
+  channelQuantile,
   ...CLIP_OPERATORS,
   col2Im,
   ...COMPARISON_OPERATORS,

@@ -7,6 +7,7 @@ import { attachDataset } from "../../src/evaluate/feed.ts";
 import { GpuStatistics } from "../../src/evaluate/gpu_statistics.ts";
 import { PipelineCache } from "../../src/gpu/pipelines.ts";
 import type { Graph } from "../../src/graph/graph.ts";
+import { quantile } from "../../src/quantize/aggregate.ts";
 import { GraphBuilder } from "../fixtures/graph_builder.ts";
 import { openTestGpu } from "../support/adapter.ts";
 
@@ -35,6 +36,12 @@ function attentionLayouts(): Graph {
 function expectedOf(sample: number): { min: number; max: number } {
   const own = VALUES.subarray(sample * STEPS * FEATURES, (sample + 1) * STEPS * FEATURES).map((value) => value + value);
   return { min: Math.min(...own), max: Math.max(...own) };
+}
+
+/** Values of the features that count, of one sample. */
+function ownValues(sample: number, counts: (feature: number) => boolean): Float64Array {
+  const own = Float64Array.from(VALUES.subarray(sample * STEPS * FEATURES, (sample + 1) * STEPS * FEATURES));
+  return own.filter((_, place) => counts(place % FEATURES)).map((value) => 2 * value);
 }
 
 function expectedMeans(channels: number, channelOf: (feature: number) => number): number[] {
@@ -75,6 +82,33 @@ for (const batch of [1, 2, 3]) {
           assert.equal(absMax[sample], Math.max(-expected.min, expected.max));
         }
       }
+    },
+  });
+
+  Deno.test({
+    name: `GpuStatistics.channelQuantiles() tells channels and samples apart, batch ${batch}`,
+    ignore: !gpu,
+    async fn() {
+      const [least, middle, merged, triple] = await statisticsOf(batch).channelQuantiles([
+        { name: "doubled", axis: 2, q: 0 },
+        { name: "doubled", axis: 2, q: 0.4 },
+        { name: "merged", axis: 1, q: 1 },
+        { name: "triple", axis: 0, q: 1 },
+      ]);
+      const near = (found: Float64Array | undefined, channels: number, q: number) => {
+        assert.equal(found!.length, SAMPLES * channels);
+        found!.forEach((value, place) => {
+          const own = ownValues(
+            Math.floor(place / channels),
+            (feature) => Math.floor(feature / (FEATURES / channels)) === place % channels,
+          );
+          assert.ok(Math.abs(value - quantile(own, q)) < 1e-6, `sample × channel ${place}`);
+        });
+      };
+      near(least, FEATURES, 0);
+      near(middle, FEATURES, 0.4);
+      near(merged, FEATURES, 1);
+      near(triple, 3, 1);
     },
   });
 
