@@ -150,7 +150,8 @@ function weightParameters(
   options: CalibrationOptions,
 ): Map<number, QuantizerParameters> {
   const estimator = weightEstimator(schemes.weights.mode, options.weightRange);
-  const narrowed = narrowedWeights(prepared.view, prepared.layout.quantizers, options.saturationFix ?? "no");
+  const { view, layout, aligned } = prepared;
+  const narrowed = narrowedWeights(view, layout.quantizers, options.saturationFix ?? "no", aligned);
   const found = new Map<number, QuantizerParameters>();
   refuseOtherGranularity(prepared, schemes.weights);
   for (const { id, value, kind, channelAxis } of prepared.layout.quantizers) {

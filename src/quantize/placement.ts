@@ -22,6 +22,8 @@ export interface PlacementOptions {
   readonly modelType?: "transformer";
   /** Whether arithmetic is quantized even where QDQ runtimes compute it in float, as POT has it; `false` unless stated. */
   readonly loneArithmetic?: boolean;
+  /** Nodes that smoothing put in front of matrix products; they compute in float. */
+  readonly inserted?: ReadonlySet<string>;
 }
 
 /** A layout, and what its quantizers have to do with each other. */
@@ -99,6 +101,7 @@ function nodesToSkip(view: GraphView, options: PlacementOptions): Map<string, st
   const readersOf = (node: Node) => node.outputs.flatMap((value) => view.consumers(value).map((edge) => edge.node));
   const ignored = ignoredNodes(view.nodes, options.ignored ?? {}, readersOf, (node) => table.agnostic.has(node.type));
   for (const name of ignored) skipped.set(name, "ignored scope");
+  for (const name of options.inserted ?? []) skipped.set(name, "smooth quant");
   return skipped;
 }
 

@@ -14,6 +14,8 @@ import { type QuantizerScheme, resolveSchemes } from "./scheme.ts";
 export interface PrepareOptions extends PlacementOptions {
   /** Of weights; `perchannel` unless stated. */
   readonly weightGranularity?: QuantizerScheme["granularity"];
+  /** Convolutions that channel alignment changed. */
+  readonly aligned?: ReadonlySet<string>;
 }
 
 /** A graph ready for calibration. */
@@ -31,6 +33,8 @@ export interface Prepared extends Placement {
   readonly originals: ReadonlyMap<string, string>;
   readonly weightGranularity: QuantizerScheme["granularity"];
   readonly isTransformer: boolean;
+  /** Convolutions that channel alignment changed: `saturation_fix` covers them too. */
+  readonly aligned: ReadonlySet<string>;
 }
 
 /**
@@ -55,6 +59,7 @@ export function prepare(typed: TypedGraph, options: PrepareOptions = {}): Prepar
     originals: own.originals,
     weightGranularity: schemes.weights.granularity,
     isTransformer: options.modelType === "transformer",
+    aligned: options.aligned ?? new Set(),
   };
 }
 

@@ -8,11 +8,16 @@ import type { GraphView } from "./graph_view.ts";
  */
 export type SaturationFix = "first_layer" | "all" | "no";
 
-/** Ids of the weight quantizers that get 7 bits. */
-export function narrowedWeights(view: GraphView, quantizers: readonly Quantizer[], fix: SaturationFix): Set<number> {
+/** Ids of the weight quantizers that get 7 bits; `aligned`: convolutions that channel alignment changed, which always do. */
+export function narrowedWeights(
+  view: GraphView,
+  quantizers: readonly Quantizer[],
+  fix: SaturationFix,
+  aligned: ReadonlySet<string> = new Set(),
+): Set<number> {
   const hasConvolution = view.nodes.some((node) => node.type === "Conv");
   if (fix === "no" || !hasConvolution) return new Set();
-  const chosen = fix === "all" ? undefined : firstConvolutions(view);
+  const chosen = fix === "all" ? undefined : firstConvolutions(view).union(aligned);
   const narrowed = quantizers.filter(({ kind, channelAxis, consumers }) =>
     kind === "weight" && (chosen ? consumers.some(({ node }) => chosen.has(node)) : channelAxis !== undefined)
   );

@@ -57,6 +57,19 @@ export interface StatisticsSource {
   ): Promise<void>;
 }
 
+/** Quantile `q` of every channel of a value, channels being the indices along `axis`; 0 and 1 are the extremes. */
+export interface ChannelQuantileRequest {
+  readonly name: string;
+  readonly axis: number;
+  readonly q: number;
+}
+
+/** Where statistics of single channels come from: the GPU, or a test. */
+export interface ChannelStatisticsSource {
+  /** One list per request, in their order: samples × channels, row-major. */
+  channelQuantiles(requests: readonly ChannelQuantileRequest[]): Promise<readonly Float64Array[]>;
+}
+
 /** Bins of the histograms behind quantile, MSE and entropy estimators. */
 export const HISTOGRAM_BINS = 2048;
 
