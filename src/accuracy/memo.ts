@@ -1,5 +1,5 @@
 /** Nothing is evaluated twice: a memo in front of the evaluator, with a journal behind it, that counts what was really spent. */
-import type { Assignment, Evaluation, Evaluator, OutputDistance } from "../base/precision.ts";
+import type { Assignment, Evaluation, Evaluator, OutputDistance, TakeResult } from "../base/precision.ts";
 
 /** Keeps evaluations beyond the process. What `get` returns must be what was put, bit for bit: decisions hang on it. */
 export interface Journal {
@@ -60,13 +60,13 @@ export class Memo {
       [assignment],
       (one) => evaluationKey(this.prefix, one, indices),
       indices?.length ?? this.evaluator.sampleCount,
-      async () => [await this.evaluator.evaluate(assignment, indices, signal)],
+      async (_missing, take) => await take(0, await this.evaluator.evaluate(assignment, indices, signal)),
       signal,
     );
     return result as Evaluation;
   }
 
-  /** As `Evaluator.evaluateEach`. */
+  /** As `Evaluator.evaluateEach`, all results at once. Each is in the journal before the evaluator goes on. */
   evaluateEach(
     base: Assignment,
     assignments: readonly Assignment[],
@@ -77,12 +77,12 @@ export class Memo {
       assignments,
       (one) => evaluationKey(this.prefix, one, indices),
       indices.length,
-      (missing) => this.evaluator.evaluateEach(base, missing, indices, signal),
+      (missing, take) => this.evaluator.evaluateEach(base, missing, indices, take, signal),
       signal,
     );
   }
 
-  /** As `Evaluator.distances`; undefined where the evaluator cannot compare outputs. */
+  /** As `Evaluator.distances`, likewise; undefined where the evaluator cannot compare outputs. */
   async distances(
     distance: OutputDistance,
     base: Assignment,
@@ -96,9 +96,10 @@ export class Memo {
       assignments,
       (one) => evaluationKey(this.prefix, one, indices, distance),
       indices.length,
-      async (missing) => {
-        const found = await evaluator.distances?.(distance, base, missing, indices, signal) ?? [];
-        return found.map((values) => ({ values: {}, perSample: { [distance]: values } }));
+      async (missing, take) => {
+        const takeValues: TakeResult<Float64Array> = (place, values) =>
+          take(place, { values: {}, perSample: { [distance]: values } });
+        await evaluator.distances?.(distance, base, missing, indices, takeValues, signal);
       },
       signal,
     );
@@ -109,7 +110,7 @@ export class Memo {
     assignments: readonly Assignment[],
     keyOf: (assignment: Assignment) => string,
     sampleCount: number,
-    evaluate: (missing: readonly Assignment[]) => Promise<Evaluation[]>,
+    evaluate: EvaluateMissing,
     signal: AbortSignal | undefined,
   ): Promise<Evaluation[]> {
     signal?.throwIfAborted();
@@ -128,21 +129,28 @@ export class Memo {
   async #fill(
     missing: ReadonlyMap<string, Assignment>,
     sampleCount: number,
-    evaluate: (missing: readonly Assignment[]) => Promise<Evaluation[]>,
+    evaluate: EvaluateMissing,
   ): Promise<void> {
-    const results = await evaluate([...missing.values()]);
-    if (results.length !== missing.size) {
-      throw new RangeError(`Cannot use evaluations: ${results.length} came back, expected ${missing.size}`);
-    }
-    for (const [place, key] of [...missing.keys()].entries()) {
-      const result = results[place] as Evaluation;
+    const keys = [...missing.keys()];
+    await evaluate([...missing.values()], async (place, result) => {
+      const key = keys[place];
+      if (key === undefined || this.#known.has(key)) {
+        throw new RangeError(`Cannot use evaluation ${place}: expected each of ${keys.length} once`);
+      }
       this.#known.set(key, result);
+      this.#evaluations++;
+      this.#samples += sampleCount;
       await this.journal?.put(key, result);
+    });
+    const found = keys.filter((key) => this.#known.has(key)).length;
+    if (found < keys.length) {
+      throw new RangeError(`Cannot use evaluations: ${found} came back, expected ${keys.length}`);
     }
-    this.#evaluations += missing.size;
-    this.#samples += missing.size * sampleCount;
   }
 }
+
+/** Evaluates what is not known yet. */
+type EvaluateMissing = (missing: readonly Assignment[], take: TakeResult<Evaluation>) => Promise<void>;
 
 /** Indices as text, runs as `first-last`: exact, so that no two sample sets share a key. */
 function rangesOf(indices: readonly number[]): string {

@@ -6,7 +6,7 @@ import type { Assignment, Evaluator } from "../base/precision.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { feedTypes } from "../evaluate/feed.ts";
 import { GpuEvaluator } from "../evaluate/gpu_evaluator.ts";
-import { GpuStatistics } from "../evaluate/gpu_statistics.ts";
+import type { GpuStatistics } from "../evaluate/gpu_statistics.ts";
 import type { Metric } from "../evaluate/metric.ts";
 import { SampleStore } from "../evaluate/sample_store.ts";
 import { metricsBehind } from "../evaluate/tail_metrics.ts";
@@ -18,27 +18,36 @@ import { type PairedValue, pairGraphs } from "../passes/pair_graphs.ts";
 import { buildPlan } from "../plan/build.ts";
 import { appendTail } from "../quantize/append_tail.ts";
 import { calibrate, type CalibrationOptions, type Candidate } from "../quantize/default_quantization.ts";
+import type { EqualizedNetwork } from "../quantize/equalization.ts";
 import { prepare, type Prepared } from "../quantize/prepare.ts";
 import { buildQdq } from "../quantize/qdq.ts";
+import { restoreFloat } from "../quantize/weight_edits.ts";
 import { Session } from "../run/session.ts";
 import { guardBatch } from "./batch_guard.ts";
+import {
+  batchFor,
+  calibrationSamples,
+  equalizeNetwork,
+  openStatistics,
+  type ReadyNetwork,
+} from "./calibration_pass.ts";
 import { candidateData, weightsOnly } from "./candidates.ts";
 import { type DecisionData, divideData } from "./decision_data.ts";
-import { firstIndices, MEMORY_BUDGET } from "./evaluate.ts";
+import { MEMORY_BUDGET } from "./evaluate.ts";
 import { DiskJournal } from "./journal.ts";
 import { digestOfGraph, identityKey, journalIdentity } from "./journal_identity.ts";
 import type { Model } from "./model.ts";
-import { chooseBatch, feedOf, type Network, prepareNetwork, sampleTypes } from "./network.ts";
+import { feedOf, type Network, prepareNetwork, sampleTypes } from "./network.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";
 import { contentOf } from "./requantize.ts";
 import type { Runtime } from "./runtime.ts";
 import { holdsOf } from "./sensitivity.ts";
 
-/** Calibration samples, unless stated. */
-const STATISTICS_SAMPLES = 300;
-
 /** Share of the memory budget for activations that full evaluations start from. */
 const STORED_SHARE = 0.25;
+
+/** Share of it for activations that the evaluations of a ranking start from. */
+const PASS_SHARE = 0.125;
 
 /** What a run works with. Nothing of it lies on the GPU until a session is opened. */
 export class Workbench {
@@ -56,47 +65,40 @@ export class Workbench {
   readonly #runtime: Runtime;
   readonly #options: QuantizeOptions;
   readonly #network: Network;
+  readonly #equalized: EqualizedNetwork | undefined;
   readonly #calibration: Dataset;
   readonly #statistics: GpuStatistics;
   /** Content of calibration options → candidate. */
   readonly #known = new Map<string, number>();
   #wrapped: readonly Metric[] | undefined;
 
-  private constructor(runtime: Runtime, options: QuantizeOptions, data: DecisionData, network: Network) {
+  private constructor(
+    runtime: Runtime,
+    options: QuantizeOptions,
+    data: DecisionData,
+    { network, equalized }: ReadyNetwork,
+  ) {
     this.#runtime = runtime;
     this.#options = options;
     this.data = data;
     for (const text of [...data.notes, ...network.notes]) this.note(text);
     this.typed = inferTypes(network.graph, sampleTypes(network.graph, data.decisions, 1));
-    this.prepared = prepareQuantizers(this.typed, options);
+    this.prepared = prepareQuantizers(this.typed, options, equalized);
     this.#network = { ...network, graph: this.prepared.graph };
+    this.#equalized = equalized;
     this.groups = describeGroups(this.prepared, this.typed);
-    this.batchSize = chooseBatch(this.#network, data.decisions, {
-      runtime,
-      batchSize: options.batchSize ?? (options.evaluate ? 1 : undefined),
-      memoryBudget: this.#memoryBudget,
-    });
-    this.#calibration = options.calibration ?? data.decisions;
-    const count = Math.min(options.statSubsetSize ?? STATISTICS_SAMPLES, this.#calibration.length);
-    this.calibrationSamples = count;
-    this.#statistics = new GpuStatistics({
-      gpu: runtime.gpu,
-      pipelines: runtime.pipelines,
-      feed: feedOf(this.#network, this.#calibration),
-      dataset: this.#calibration,
-      indices: firstIndices(this.#calibration, count),
-      batch: this.batchSize,
-      memoryBudget: this.#memoryBudget,
-      onProgress: (done, total) => options.onEvent?.({ kind: "progress", done, total }),
-      ...(options.signal ? { signal: options.signal } : {}),
-    });
+    this.batchSize = batchFor(runtime, this.#network, data.decisions, options);
+    const samples = calibrationSamples(options, data.decisions);
+    this.#calibration = samples.dataset;
+    this.calibrationSamples = samples.count;
+    this.#statistics = openStatistics(runtime, this.#network, samples, this.batchSize, options);
   }
 
   /** Divides the samples and prepares the network; throws what does not fit, or is not supported. */
   static async open(runtime: Runtime, model: Model, options: QuantizeOptions): Promise<Workbench> {
     const data = await divideData(runtime, model, options);
-    const network = prepareNetwork(model, data.decisions);
-    return new Workbench(runtime, options, data, await guardBatch(runtime, network, data.decisions));
+    const network = await guardBatch(runtime, prepareNetwork(model, data.decisions), data.decisions);
+    return new Workbench(runtime, options, data, await equalizeNetwork(runtime, network, data.decisions, options));
   }
 
   /** Remembers a note and tells it. */
@@ -158,7 +160,10 @@ export class Workbench {
   /** The whole network under an assignment, with QuantizeLinear and DequantizeLinear. */
   quantizedGraph(assignment: Assignment): Graph {
     const { tail } = this.#network;
-    const graph = buildQdq(this.prepared, this.candidates, assignment, this.#options.qdq);
+    const quantized = buildQdq(this.prepared, this.candidates, assignment, this.#options.qdq);
+    const graph = this.#equalized
+      ? restoreFloat(quantized, this.#equalized, this.prepared.layout, assignment)
+      : quantized;
     return tail ? appendTail(graph, tail, this.prepared.view.typed.types) : graph;
   }
 
@@ -191,6 +196,7 @@ export class Workbench {
         layout: this.prepared.layout,
         batch: this.batchSize,
         activationBudget: keepsActivations ? STORED_SHARE * this.#memoryBudget : 0,
+        passBudget: PASS_SHARE * this.#memoryBudget,
         onProgress: (done, total) => onEvent?.({ kind: "progress", done, total }),
       }),
     );
@@ -250,7 +256,11 @@ export class Workbench {
   }
 }
 
-function prepareQuantizers(typed: TypedGraph, options: QuantizeOptions): Prepared {
+function prepareQuantizers(
+  typed: TypedGraph,
+  options: QuantizeOptions,
+  equalized: EqualizedNetwork | undefined,
+): Prepared {
   const { targetDevice, modelType, loneArithmetic, ignored, quantization } = options;
   const weightGranularity = quantization?.weights?.granularity;
   return prepare(typed, {
@@ -259,6 +269,7 @@ function prepareQuantizers(typed: TypedGraph, options: QuantizeOptions): Prepare
     ...(loneArithmetic ? { loneArithmetic } : {}),
     ...(ignored ? { ignored } : {}),
     ...(weightGranularity ? { weightGranularity } : {}),
+    ...(equalized ? { inserted: equalized.inserted, aligned: equalized.aligned } : {}),
   });
 }
 

@@ -25,6 +25,9 @@ export type MetricDirection = "higher_better" | "lower_better";
  */
 export type OutputDistance = "kl" | "nmse" | "cosine";
 
+/** Gets one of several results as soon as it is known, with its place among what was asked for; the next one waits for it. */
+export type TakeResult<Result> = (place: number, result: Result) => Promise<void>;
+
 /** Evaluates networks that differ only in precision. Everything the loop knows of the GPU. */
 export interface Evaluator {
   /** Samples in the validation set. */
@@ -34,14 +37,16 @@ export interface Evaluator {
   evaluate(assignment: Assignment, indices?: readonly number[], signal?: AbortSignal): Promise<Evaluation>;
   /**
    * Evaluates several assignments over the same samples; each result equals that of `evaluate`, bit for bit. Implementations
-   * share the work that the assignments have in common with `base`.
+   * share the work that the assignments have in common with `base`. Results come one after the other, in an order that depends on
+   * `base` and `assignments` alone, so that those that are there survive an interruption.
    */
   evaluateEach(
     base: Assignment,
     assignments: readonly Assignment[],
     indices: readonly number[],
+    take: TakeResult<Evaluation>,
     signal?: AbortSignal,
-  ): Promise<Evaluation[]>;
+  ): Promise<void>;
   /**
    * Distance of the outputs of each assignment to those of the all-float network, one per sample in the order of `indices`, NaN
    * where it is undefined; smaller is better. Shares work with `base` as `evaluateEach` does. Absent where outputs cannot be compared.
@@ -51,8 +56,9 @@ export interface Evaluator {
     base: Assignment,
     assignments: readonly Assignment[],
     indices: readonly number[],
+    take: TakeResult<Float64Array>,
     signal?: AbortSignal,
-  ): Promise<Float64Array[]>;
+  ): Promise<void>;
   /**
    * Work done so far in forward passes of one sample through the whole network, never decreasing. Absent: every sample that was
    * evaluated counts 1.

@@ -18,8 +18,36 @@ const READ_INTERVAL_MS = 400;
  */
 export type EncodeBatch = (encoder: GPUCommandEncoder, collect: (lane: number) => void, batch: number) => void;
 
+/** One way of all batches through the session. */
+export interface BatchPass {
+  /** Result sets that `encode` collects of each batch; 1 unless stated. */
+  readonly lanes?: number;
+  /** Whether the network's inputs must be there; they are unless stated. */
+  readonly readsInputs?: boolean;
+  readonly encode: EncodeBatch;
+}
+
 /** Takes the outputs of one sample in one lane; tensors have no batch axis. */
 export type TakeRow = (lane: number, position: number, outputs: readonly HostTensor[]) => void;
+
+/** What becomes of results. */
+export interface BatchResults {
+  /** Lanes are counted through all passes. Hears of the samples of a lane in order. */
+  readonly take: TakeRow;
+  /** Waited for whenever results were taken. */
+  readonly afterRead?: () => Promise<void>;
+  readonly signal?: AbortSignal | undefined;
+  /** Hears of samples done, those of every lane counted. */
+  readonly onProgress?: (done: number) => void;
+}
+
+/** Results of one batch in one pass, on the GPU. */
+interface PendingResults {
+  readonly lane: number;
+  readonly lanes: number;
+  readonly start: number;
+  readonly rows: number;
+}
 
 /** Runs a session over samples of a store. Dispose it to free its result buffers. */
 export class BatchRunner {
@@ -54,44 +82,50 @@ export class BatchRunner {
     this.#batchBytes = this.#outputs.reduce((sum, { rowBytes }) => sum + rowBytes * batch, 0);
   }
 
-  /** Runs `indices` in batches. `lanes` result sets of each batch are collected by `encode`; `onProgress` hears of samples done. */
-  async run(
-    indices: readonly number[],
-    options: {
-      lanes?: number;
-      encode: EncodeBatch;
-      take: TakeRow;
-      signal?: AbortSignal;
-      onProgress?: (done: number) => void;
-    },
-  ): Promise<void> {
-    const { lanes = 1, encode, take, signal, onProgress } = options;
-    const { device } = this.#gpu;
+  /** Bytes that the outputs of one sample take as tensors, at most: an int64 element takes two words of the GPU's. */
+  get sampleBytes(): number {
+    return 2 * this.#outputs.reduce((sum, { rowBytes }) => sum + rowBytes, 0);
+  }
+
+  /** Runs `indices` in batches once. */
+  run(indices: readonly number[], { encode, ...results }: BatchResults & Pick<BatchPass, "encode">): Promise<void> {
+    return this.runPasses(indices, [{ encode }], results);
+  }
+
+  /** Runs `indices` in batches, once for each pass. */
+  async runPasses(indices: readonly number[], passes: readonly BatchPass[], results: BatchResults): Promise<void> {
+    const { take, afterRead, signal, onProgress } = results;
     const laneBytes = Math.max(4, this.#batchBytes);
-    const capacity = Math.max(1, Math.floor(RESULT_BYTES / (lanes * laneBytes)));
-    this.#reserve(Math.min(capacity, Math.ceil(indices.length / this.#rowsPerBatch)) * lanes * laneBytes);
-    let pending: { start: number; rows: number }[] = [];
-    let batchesPerRead = 1;
-    let readAt = performance.now();
-    for (let start = 0; start < indices.length; start += this.#rowsPerBatch) {
-      signal?.throwIfAborted();
-      const batch = indices.slice(start, start + this.#rowsPerBatch);
-      await this.#store.load(batch, this.#session, signal);
-      const encoder = device.createCommandEncoder();
-      this.#store.encodeCopies(encoder, batch, this.#session);
-      const base = pending.length * lanes * laneBytes;
-      encode(encoder, (lane) => this.#collect(encoder, base + lane * laneBytes), start / this.#rowsPerBatch);
-      device.queue.submit([encoder.finish()]);
-      pending.push({ start, rows: batch.length });
-      const isLast = start + this.#rowsPerBatch >= indices.length;
-      if (pending.length < Math.min(batchesPerRead, capacity) && !isLast) continue;
-      await this.#read(pending, { lanes, laneBytes, take });
+    const lanes = passes.reduce((sum, pass) => sum + lanesOf(pass), 0);
+    const capacity = Math.max(...passes.map(lanesOf), Math.floor(RESULT_BYTES / laneBytes));
+    this.#reserve(Math.min(capacity, lanes * Math.ceil(indices.length / this.#rowsPerBatch)) * laneBytes);
+    let pending: PendingResults[] = [];
+    let [waiting, lanesPerRead, done, readAt] = [0, 1, 0, performance.now()];
+    const read = async () => {
+      if (waiting === 0) return;
+      await this.#read(pending, { count: waiting, laneBytes, take });
       const elapsed = performance.now() - readAt;
       readAt = performance.now();
-      batchesPerRead = Math.max(1, Math.round(pending.length * READ_INTERVAL_MS / Math.max(elapsed, 1)));
-      pending = [];
-      onProgress?.(Math.min(start + this.#rowsPerBatch, indices.length));
+      lanesPerRead = Math.max(1, Math.round(waiting * READ_INTERVAL_MS / Math.max(elapsed, 1)));
+      done += pending.reduce((sum, batch) => sum + batch.rows * batch.lanes, 0);
+      [pending, waiting] = [[], 0];
+      await afterRead?.();
+      onProgress?.(done);
+    };
+    let lane = 0;
+    for (const pass of passes) {
+      for (let start = 0; start < indices.length; start += this.#rowsPerBatch) {
+        signal?.throwIfAborted();
+        if (waiting + lanesOf(pass) > capacity) await read();
+        const batch = indices.slice(start, start + this.#rowsPerBatch);
+        await this.#submit(batch, pass, { number: start / this.#rowsPerBatch, at: waiting * laneBytes, signal });
+        pending.push({ lane, lanes: lanesOf(pass), start, rows: batch.length });
+        waiting += lanesOf(pass);
+        if (waiting >= lanesPerRead) await read();
+      }
+      lane += lanesOf(pass);
     }
+    await read();
   }
 
   [Symbol.dispose](): void {
@@ -102,6 +136,19 @@ export class BatchRunner {
     if (this.#results && this.#results.size >= byteLength) return;
     this.#results?.destroy();
     this.#results = createStorage(this.#gpu, byteLength, "results");
+  }
+
+  async #submit(
+    batch: readonly number[],
+    { readsInputs = true, encode }: BatchPass,
+    { number, at, signal }: { readonly number: number; readonly at: number; readonly signal: AbortSignal | undefined },
+  ): Promise<void> {
+    const { device } = this.#gpu;
+    if (readsInputs) await this.#store.load(batch, this.#session, signal);
+    const encoder = device.createCommandEncoder();
+    if (readsInputs) this.#store.encodeCopies(encoder, batch, this.#session);
+    encode(encoder, (lane) => this.#collect(encoder, at + lane * Math.max(4, this.#batchBytes)), number);
+    device.queue.submit([encoder.finish()]);
   }
 
   #collect(encoder: GPUCommandEncoder, offset: number): void {
@@ -117,17 +164,17 @@ export class BatchRunner {
   }
 
   async #read(
-    batches: readonly { start: number; rows: number }[],
-    { lanes, laneBytes, take }: { lanes: number; laneBytes: number; take: TakeRow },
+    pending: readonly PendingResults[],
+    { count, laneBytes, take }: { readonly count: number; readonly laneBytes: number; readonly take: TakeRow },
   ): Promise<void> {
-    const byteLength = batches.length * lanes * laneBytes;
-    const [words] = await readBuffers(this.#gpu, [{ buffer: this.#results!, byteLength }]);
-    batches.forEach(({ start, rows }, batch) => {
-      for (let lane = 0; lane < lanes; lane++) {
-        const base = (batch * lanes + lane) * laneBytes;
-        for (let row = 0; row < rows; row++) take(lane, start + row, this.#row(words!, base, row));
+    const [words] = await readBuffers(this.#gpu, [{ buffer: this.#results!, byteLength: count * laneBytes }]);
+    let at = 0;
+    for (const { lane, lanes, start, rows } of pending) {
+      for (let place = 0; place < lanes; place++) {
+        for (let row = 0; row < rows; row++) take(lane + place, start + row, this.#row(words!, at, row));
+        at += laneBytes;
       }
-    });
+    }
   }
 
   #row(words: ArrayBuffer, base: number, row: number): HostTensor[] {
@@ -138,4 +185,8 @@ export class BatchRunner {
       return tensorFromWords(words.slice(from, from + rowBytes), output.type.dtype, output.type.shape.slice(1));
     });
   }
+}
+
+function lanesOf({ lanes = 1 }: BatchPass): number {
+  return lanes;
 }

@@ -12,6 +12,11 @@ export class FloatOutputs {
     this.#budget = budget;
   }
 
+  /** Bytes left. */
+  get room(): number {
+    return this.#budget - this.#byteLength;
+  }
+
   /** Whether the outputs of all these samples are kept. */
   hasAll(indices: readonly number[]): boolean {
     return indices.every((index) => this.#kept.has(index));

@@ -30,15 +30,19 @@ export class Gathering {
     this.#truths = truths;
   }
 
-  /** Reads the labels; throws where they are of no use to a metric. */
+  /** Begins `count` evaluations. Reads the labels once for all; throws where they are of no use to a metric. */
   static async start(
     dataset: Dataset,
     metrics: readonly Metric[],
     views: OutputViews,
     indices: readonly number[],
-  ): Promise<Gathering> {
-    const runs = metrics.map((metric) => ({ name: metric.name, run: metric.start(dataset) }));
-    return new Gathering(runs, views, indices, await truthsOf(dataset, indices));
+    count: number,
+  ): Promise<Gathering[]> {
+    const begin = () => metrics.map((metric) => ({ name: metric.name, run: metric.start(dataset) }));
+    // Labels that are of no use are refused before any is read.
+    const runs = Array.from({ length: count }, begin);
+    const truths = await truthsOf(dataset, indices);
+    return runs.map((run) => new Gathering(run, views, indices, truths));
   }
 
   /** Takes what was collected of the sample at `position` of the indices, and the same of the float network where it is known. */

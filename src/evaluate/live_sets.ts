@@ -1,5 +1,5 @@
 /** Which bytes still matter at a point of a plan. */
-import type { Plan, Slot } from "../plan/plan.ts";
+import type { Operand, Plan, Slot } from "../plan/plan.ts";
 
 /** What lies in a slot. */
 export interface LivePart {
@@ -21,6 +21,22 @@ export function overwrittenAfter(plan: Plan, point: number): LivePart[] {
   return liveAt(plan, point).filter(({ slot }) =>
     plan.values.some((value) => value.first >= point && overlap(plan.slots[value.slot]!, plan.slots[slot]!))
   );
+}
+
+/** What the activations of one batch take. */
+export function byteLengthOfParts(parts: readonly LivePart[]): number {
+  return parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
+/** Whether the steps from `point` on, or the outputs, take anything directly from the inputs. */
+export function readsInputs({ inputs, outputs, steps }: Plan, point: number): boolean {
+  const slots = new Set(inputs.map(({ slot }) => slot));
+  const isInput = (operand: Operand | undefined) =>
+    operand?.kind === "slot"
+      ? slots.has(operand.slot)
+      : operand?.kind === "choice" && (slots.has(operand.float) || slots.has(operand.int8));
+  return outputs.some(({ slot }) => slot !== undefined && slots.has(slot)) ||
+    steps.slice(point).some(({ operands, epilogue }) => operands.some(isInput) || isInput(epilogue.residual));
 }
 
 function overlap(a: Slot, b: Slot): boolean {

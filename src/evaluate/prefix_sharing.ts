@@ -1,59 +1,50 @@
 /** Runs several assignments over the same samples: what they have in common with a base assignment is computed once. */
 import type { Assignment } from "../base/precision.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { quantizersOf } from "../plan/plan.ts";
+import { type Plan, quantizersOf } from "../plan/plan.ts";
 import type { Session } from "../run/session.ts";
-import { type LivePart, overwrittenAfter } from "./live_sets.ts";
+import type { BatchActivations } from "./batch_activations.ts";
+import type { BatchPass } from "./batch_runner.ts";
+import { liveAt, type LivePart, overwrittenAfter, readsInputs } from "./live_sets.ts";
+import type { Stop, SuffixPass } from "./suffix_passes.ts";
 
-/** Lanes that leave the base at the same step. */
-interface Branch {
-  readonly step: number;
-  readonly lanes: readonly number[];
-  /** What must be put aside for a second lane to start there. */
-  readonly live: readonly LivePart[];
+/** What the passes of one call have in common. */
+export interface SharedPrefix {
+  readonly session: Session;
+  readonly base: Assignment;
+  readonly assignments: readonly Assignment[];
+  readonly shadows: ShadowBuffers;
+  /** Where activations are kept from pass to pass. */
+  readonly kept: BatchActivations;
 }
 
-/** Assignments that branch off a base, ready to be encoded batch by batch. */
-export class SharedPrefix {
-  readonly #session: Session;
-  readonly #shadows: ShadowBuffers;
-  readonly #base: Assignment;
-  readonly #assignments: readonly Assignment[];
-  readonly #branches: readonly Branch[];
-
-  constructor(session: Session, shadows: ShadowBuffers, base: Assignment, assignments: readonly Assignment[]) {
-    this.#session = session;
-    this.#shadows = shadows;
-    this.#base = base;
-    this.#assignments = assignments;
-    this.#branches = branchesOf(session, base, assignments);
-  }
-
-  /** Encodes one batch: the base as far as needed, and from there every lane to its end. */
-  encode(encoder: GPUCommandEncoder, collect: (lane: number) => void): void {
-    const session = this.#session;
-    const last = this.#branches.at(-1)?.step;
-    let at = 0;
-    for (const { step, lanes, live } of this.#branches) {
-      session.encode(encoder, this.#base, at, step);
-      at = step;
-      lanes.forEach((lane, place) => {
-        const isLastUse = place === lanes.length - 1 && step === last;
-        if (place === 0 && !isLastUse) this.#shadows.copy(encoder, live, "save");
-        session.encode(encoder, this.#assignments[lane]!, step);
-        collect(lane);
-        if (!isLastUse) this.#shadows.copy(encoder, live, "restore");
+/** A pass ready to be encoded; its lanes are its stops in order. */
+export function encodablePass(shared: SharedPrefix, pass: SuffixPass): BatchPass {
+  const { session, base, assignments, shadows, kept } = shared;
+  const { plan } = session;
+  const { from, stops, keeps } = pass;
+  const start = from > 0 ? liveAt(plan, from) : [];
+  const end = keeps === undefined ? [] : liveAt(plan, keeps);
+  const overwritten = new Map(stops.map(({ step }) => [step, overwrittenAfter(plan, step)]));
+  return {
+    lanes: stops.length,
+    readsInputs: from === 0 || readsInputs(plan, from),
+    encode(encoder, collect, batch) {
+      kept.copy(encoder, start, batch, "restore");
+      let at = from;
+      stops.forEach(({ lane, step }, place) => {
+        const isFirstHere = place === 0 || step > at;
+        const isLast = place === stops.length - 1;
+        session.encode(encoder, base, at, step);
+        at = step;
+        if (isFirstHere && step === keeps) kept.copy(encoder, end, batch, "save");
+        if (isFirstHere && !isLast) shadows.copy(encoder, overwritten.get(step)!, "save");
+        session.encode(encoder, assignments[lane]!, step);
+        collect(place);
+        if (!isLast) shadows.copy(encoder, overwritten.get(step)!, "restore");
       });
-    }
-  }
-
-  /** Forward passes per sample that `encode` costs. */
-  cost(shareFrom: readonly number[]): number {
-    const last = this.#branches.at(-1);
-    if (!last) return 0;
-    const prefix = 1 - shareFrom[last.step]!;
-    return this.#branches.reduce((sum, { step, lanes }) => sum + lanes.length * shareFrom[step]!, prefix);
-  }
+    },
+  };
 }
 
 /** Buffers that values are put aside in, one for each slot. */
@@ -94,29 +85,18 @@ export class ShadowBuffers {
   }
 }
 
-/** Share of a forward pass that lies at and after each step, and 0 behind the last. */
-export function suffixShares(costs: readonly number[]): number[] {
-  const total = Math.max(1, costs.reduce((sum, cost) => sum + cost, 0));
-  let before = 0;
-  return [...costs, 0].map((cost) => {
-    const share = 1 - before / total;
-    before += cost;
-    return share;
+/** Where each assignment first differs from the base; behind the last step where it does not. */
+export function stopsOf(session: Session, base: Assignment, assignments: readonly Assignment[]): Stop[] {
+  const { plan } = session;
+  const baseState = session.stateOf(base);
+  const relevant = relevantQuantizers(plan);
+  return assignments.map((assignment, lane) => {
+    const state = session.stateOf(assignment);
+    const first = relevant.findIndex((quantizers) => quantizers.some((id) => state(id) !== baseState(id)));
+    return { lane, step: first < 0 ? plan.steps.length : first };
   });
 }
 
-/** Where each assignment first differs from the base, in step order. */
-function branchesOf(session: Session, base: Assignment, assignments: readonly Assignment[]): Branch[] {
-  const { plan } = session;
-  const baseState = session.stateOf(base);
-  const relevant = plan.steps.map((step) => quantizersOf(step, plan.constants));
-  const lanesAt = new Map<number, number[]>();
-  assignments.forEach((assignment, lane) => {
-    const state = session.stateOf(assignment);
-    const first = relevant.findIndex((quantizers) => quantizers.some((id) => state(id) !== baseState(id)));
-    const step = first < 0 ? plan.steps.length : first;
-    lanesAt.set(step, [...lanesAt.get(step) ?? [], lane]);
-  });
-  return [...lanesAt].sort(([a], [b]) => a - b)
-    .map(([step, lanes]) => ({ step, lanes, live: overwrittenAfter(plan, step) }));
+function relevantQuantizers({ steps, constants }: Plan): number[][] {
+  return steps.map((step) => quantizersOf(step, constants));
 }

@@ -36,6 +36,11 @@ export class SampleStore {
     this.#loaded = new Uint8Array(dataset.length);
   }
 
+  /** Whether samples stay on the GPU once they were loaded. */
+  get isResident(): boolean {
+    return this.#resident !== undefined;
+  }
+
   /** Makes a batch ready for `encodeCopies`; streamed batches go straight into the session's inputs. */
   async load(indices: readonly number[], session: Session, signal?: AbortSignal): Promise<void> {
     const missing = this.#resident ? indices.filter((index) => !this.#loaded[index]) : indices;

@@ -7,7 +7,8 @@ import type { Group } from "../graph/quantizer.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { type Plan, quantizersOf } from "../plan/plan.ts";
 import type { Session } from "../run/session.ts";
-import { liveAt, type LivePart } from "./live_sets.ts";
+import { BatchActivations } from "./batch_activations.ts";
+import { byteLengthOfParts, liveAt, type LivePart } from "./live_sets.ts";
 
 /** A point of the network: what lies before it is skipped when its activations are known. */
 export interface Cut {
@@ -23,7 +24,7 @@ const LEAST_GAIN = 0.01;
 /** A cut with its activations: `states` of all quantizers before it for which they are valid. */
 interface StoredCut extends Cut {
   readonly quantizers: readonly number[];
-  readonly batches: Map<number, GPUBuffer>;
+  readonly activations: BatchActivations;
   states: string | undefined;
 }
 
@@ -39,18 +40,16 @@ export interface CutUse {
 
 /** Stored cuts of one session over one set of samples in fixed batches. Dispose it to free the activations. */
 export class StoredCuts {
-  readonly #gpu: Gpu;
   readonly #session: Session;
   readonly #cuts: readonly StoredCut[];
 
   constructor(gpu: Gpu, session: Session, cuts: readonly Cut[]) {
-    this.#gpu = gpu;
     this.#session = session;
     const { steps, constants } = session.plan;
     this.#cuts = cuts.map((cut) => ({
       ...cut,
       quantizers: [...new Set(steps.slice(0, cut.step).flatMap((step) => quantizersOf(step, constants)))],
-      batches: new Map(),
+      activations: new BatchActivations(gpu, session, cut.byteLength, `activations before step ${cut.step}`),
       states: undefined,
     }));
   }
@@ -66,11 +65,11 @@ export class StoredCuts {
     return {
       from: start?.step ?? 0,
       encode: (encoder, batch) => {
-        if (start) this.#copy(encoder, start, batch, "restore");
+        start?.activations.copy(encoder, start.parts, batch, "restore");
         let at = start?.step ?? 0;
         for (const cut of later) {
           session.encode(encoder, assignment, at, cut.step);
-          this.#copy(encoder, cut, batch, "save");
+          cut.activations.copy(encoder, cut.parts, batch, "save");
           at = cut.step;
         }
         session.encode(encoder, assignment, at);
@@ -82,26 +81,7 @@ export class StoredCuts {
   }
 
   [Symbol.dispose](): void {
-    for (const { batches } of this.#cuts) for (const buffer of batches.values()) buffer.destroy();
-  }
-
-  #copy(encoder: GPUCommandEncoder, cut: StoredCut, batch: number, direction: "save" | "restore"): void {
-    let stored = cut.batches.get(batch);
-    if (!stored) {
-      stored = this.#gpu.device.createBuffer({
-        label: `activations before step ${cut.step}`,
-        size: cut.byteLength,
-        usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-      });
-      cut.batches.set(batch, stored);
-    }
-    let at = 0;
-    for (const { slot, byteLength } of cut.parts) {
-      const { buffer, offset } = this.#session.slotPart(slot);
-      if (direction === "save") encoder.copyBufferToBuffer(buffer, offset, stored, at, byteLength);
-      else encoder.copyBufferToBuffer(stored, at, buffer, offset, byteLength);
-      at += byteLength;
-    }
+    for (const { activations } of this.#cuts) activations[Symbol.dispose]();
   }
 }
 
@@ -118,7 +98,7 @@ export function chooseCuts(
 ): Cut[] {
   const candidates = [...new Set(entries)].filter((step) => step > 0).map((step): Cut => {
     const parts = liveAt(plan, step);
-    return { step, parts, byteLength: parts.reduce((sum, part) => sum + part.byteLength, 0) };
+    return { step, parts, byteLength: byteLengthOfParts(parts) };
   }).filter(({ byteLength }) => byteLength > 0 && byteLength <= limits.largestBuffer);
   const chosen: Cut[] = [];
   const spared = (cuts: readonly Cut[]) =>

@@ -1,5 +1,5 @@
 /** Accuracy as the caller measures it: the network is handed over to be run on whatever inputs the caller likes. */
-import type { Assignment, Evaluation, Evaluator, MetricDirection } from "../base/precision.ts";
+import type { Assignment, Evaluation, Evaluator, MetricDirection, TakeResult } from "../base/precision.ts";
 import type { HostTensor } from "../base/tensor.ts";
 import { sameShape } from "../base/shape.ts";
 import { formatShape } from "../base/tensor.ts";
@@ -58,14 +58,13 @@ export class UserEvaluator implements Evaluator {
     _base: Assignment,
     assignments: readonly Assignment[],
     indices: readonly number[],
+    take: TakeResult<Evaluation>,
     signal?: AbortSignal,
-  ): Promise<Evaluation[]> {
-    const found: Evaluation[] = [];
-    for (const assignment of assignments) {
+  ): Promise<void> {
+    for (const [place, assignment] of assignments.entries()) {
       signal?.throwIfAborted();
-      found.push(await this.evaluate(assignment, indices, signal));
+      await take(place, await this.evaluate(assignment, indices, signal));
     }
-    return found;
   }
 
   async #run(assignment: Assignment, inputs: Readonly<Record<string, HostTensor>>): Promise<readonly HostTensor[]> {

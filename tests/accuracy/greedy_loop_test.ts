@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { runAccuracyAware } from "../../src/accuracy/accuracy_aware.ts";
 import type { AccuracyAwareOptions } from "../../src/accuracy/options.ts";
 import type { AccuracyProblem } from "../../src/accuracy/problem.ts";
-import { dropTable, groupsNamed, tableProblem, traceLines } from "./invented_evaluator.ts";
+import { dropTable, groupsNamed, oneByOne, tableProblem, traceLines } from "./invented_evaluator.ts";
 
 const PLAIN: Partial<AccuracyAwareOptions> = { rankingSubsetSize: 2, mend: false, putBack: false };
 
@@ -297,9 +297,9 @@ Deno.test("greedyLoop() ranks again on what the current state breaks, not the fi
       sampleCount: 4,
       metrics: [{ name: "accuracy", direction: "higher_better" }],
       evaluate: (assignment, indices) => Promise.resolve(evaluateState(assignment, indices?.slice())),
-      evaluateEach: (base, assignments, indices) => {
+      evaluateEach: (base, assignments, indices, take) => {
         subsets.push(`${base.join(",")}: ${indices.join(",")}`);
-        return Promise.resolve(assignments.map((one) => evaluateState(one, indices.slice())));
+        return oneByOne((one) => evaluateState(one, indices.slice()))(base, assignments, indices, take);
       },
     },
   };

@@ -11,6 +11,15 @@ import {
 import type { AccuracyProblem, GroupInfo } from "../../src/accuracy/problem.ts";
 import type { Step } from "../../src/accuracy/trace.ts";
 
+/** `evaluateEach` of an evaluator that evaluates one assignment after the other. */
+export function oneByOne(
+  evaluate: (assignment: Assignment, indices: readonly number[]) => Evaluation,
+): Evaluator["evaluateEach"] {
+  return async (_base, assignments, indices, take) => {
+    for (const [place, assignment] of assignments.entries()) await take(place, evaluate(assignment, indices));
+  };
+}
+
 /** Groups of equal cost with one int8 candidate each, or as many as there are labels. */
 export function groupsNamed(names: string, candidates: readonly string[] = ["int8"]): GroupInfo[] {
   return [...names].map((name) => ({ name, macs: 1 / names.length, candidates }));
@@ -57,7 +66,7 @@ export function tableProblem(
     sampleCount,
     metrics: Object.entries(metrics).map(([name, { direction = "higher_better" }]) => ({ name, direction })),
     evaluate: (assignment, indices) => Promise.resolve(lookUp(assignment, indices)),
-    evaluateEach: (_base, assignments, indices) => Promise.resolve(assignments.map((one) => lookUp(one, indices))),
+    evaluateEach: oneByOne(lookUp),
   };
   return { evaluator, groups, asked };
 }
@@ -134,9 +143,12 @@ export function inventedProblem(errors: InventedErrors): AccuracyProblem & { rea
     sampleCount,
     metrics: [{ name: "accuracy", direction: "higher_better" }, { name: "margin", direction: "higher_better" }],
     evaluate: (assignment, indices) => Promise.resolve(evaluateOne(assignment, indices)),
-    evaluateEach: (_base, assignments, indices) => Promise.resolve(assignments.map((one) => evaluateOne(one, indices))),
-    distances: (_kind: OutputDistance, _base, assignments, indices) =>
-      Promise.resolve(assignments.map((one) => Float64Array.from(indices, (sample) => errorOf(one, sample) ** 2))),
+    evaluateEach: oneByOne(evaluateOne),
+    async distances(_kind: OutputDistance, _base, assignments, indices, take) {
+      for (const [place, one] of assignments.entries()) {
+        await take(place, Float64Array.from(indices, (sample) => errorOf(one, sample) ** 2));
+      }
+    },
   };
   const groups = costs.map((cost, index) => ({
     name: `group${String(index).padStart(2, "0")}`,

@@ -50,8 +50,14 @@ Deno.test("runAccuracyAware() takes the same decisions when it is killed anywher
   for (let capacity = 0; capacity < evaluations; capacity += 7) {
     const journal = new MortalJournal();
     journal.capacity = capacity;
-    await assert.rejects(runAccuracyAware(inventedProblem(ERRORS), OPTIONS, { journal, keyPrefix: "p" }), /killed/);
+    const killed = inventedProblem(ERRORS);
+    await assert.rejects(runAccuracyAware(killed, OPTIONS, { journal, keyPrefix: "p" }), /killed/);
     const known = journal.entries.size;
+    assert.equal(
+      killed.counted.evaluations,
+      known + 1,
+      "the evaluation in flight is all that is lost, rankings included",
+    );
     journal.capacity = Infinity;
     const resumed = await runAccuracyAware(inventedProblem(ERRORS), OPTIONS, { journal, keyPrefix: "p" });
     assert.deepEqual(decisions(resumed), decisions(undisturbed));
@@ -101,7 +107,7 @@ Deno.test("Memo counts the evaluator's own network equivalents when it reports t
 
 Deno.test("Memo refuses results that are fewer than the assignments", async () => {
   const problem = inventedProblem(ERRORS);
-  const evaluator = { ...problem.evaluator, evaluateEach: () => Promise.resolve([]) };
+  const evaluator = { ...problem.evaluator, evaluateEach: () => Promise.resolve() };
   const plain = problem.groups.map(() => 0);
   await assert.rejects(new Memo(evaluator).evaluateEach(plain, [plain], [0]), /0 came back, expected 1/);
 });

@@ -3,7 +3,7 @@ import type { Evaluator } from "../../src/base/precision.ts";
 import { runAccuracyAware } from "../../src/accuracy/accuracy_aware.ts";
 import type { AccuracyAwareOptions } from "../../src/accuracy/options.ts";
 import type { AccuracyProblem } from "../../src/accuracy/problem.ts";
-import { dropTable, groupsNamed, stateKey, tableProblem, traceLines } from "./invented_evaluator.ts";
+import { dropTable, groupsNamed, oneByOne, stateKey, tableProblem, traceLines } from "./invented_evaluator.ts";
 
 const PLAIN: Partial<AccuracyAwareOptions> = { rankingSubsetSize: 2, mend: false, putBack: false };
 
@@ -15,11 +15,11 @@ function withDistances(
 ): AccuracyProblem {
   const evaluator: Evaluator = {
     ...problem.evaluator,
-    distances: (distance, _base, assignments, indices) => {
+    async distances(distance, _base, assignments, indices, take) {
       asked.push(`${distance} ${indices.length}`);
-      return Promise.resolve(
-        assignments.map((one) => new Float64Array(indices.length).fill(table[stateKey(problem.groups, one)] ?? NaN)),
-      );
+      for (const [place, one] of assignments.entries()) {
+        await take(place, new Float64Array(indices.length).fill(table[stateKey(problem.groups, one)] ?? NaN));
+      }
     },
   };
   return { ...problem, evaluator };
@@ -66,12 +66,16 @@ Deno.test("rankGroups() chooses samples by output distance when a metric has no 
           values: { reid_map: assignment.filter((one) => one === -1).length / 2 },
           perSample: { reid_map: new Float64Array(4).fill(NaN) },
         }),
-      evaluateEach: (_base, assignments, indices) => {
+      evaluateEach: (base, assignments, indices, take) => {
         chosen.push(indices.join(","));
-        return Promise.resolve(assignments.map((one) => ({ values: { reid_map: -(one[0] ?? 0) }, perSample: {} })));
+        const evaluateOne = oneByOne((one) => ({ values: { reid_map: -(one[0] ?? 0) }, perSample: {} }));
+        return evaluateOne(base, assignments, indices, take);
       },
-      distances: (_distance, _base, assignments, indices) =>
-        Promise.resolve(assignments.map(() => Float64Array.from(indices, (index) => [0, 5, 0, 6][index] ?? 0))),
+      async distances(_distance, _base, assignments, indices, take) {
+        for (const place of assignments.keys()) {
+          await take(place, Float64Array.from(indices, (index) => [0, 5, 0, 6][index] ?? 0));
+        }
+      },
     },
   };
   for (const compatibility of ["default", "pot"] as const) {
@@ -113,9 +117,9 @@ Deno.test("rankGroups() survives samples without a value (W17)", async () => {
       sampleCount: 4,
       metrics: [{ name: "ap", direction: "higher_better" }],
       evaluate: (assignment, indices) => Promise.resolve(evaluate(assignment, indices)),
-      evaluateEach: (_base, assignments, indices) => {
+      evaluateEach: (base, assignments, indices, take) => {
         chosen.push(indices);
-        return Promise.resolve(assignments.map((one) => evaluate(one, indices)));
+        return oneByOne(evaluate)(base, assignments, indices, take);
       },
     },
   };

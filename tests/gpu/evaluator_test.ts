@@ -1,12 +1,19 @@
 /** Precision on the GPU: what toggling costs, and that sharing work changes nothing. */
 import assert from "node:assert/strict";
-import { type Assignment, FLOAT, type OutputDistance } from "../../src/base/precision.ts";
+import {
+  type Assignment,
+  type Evaluation,
+  type Evaluator,
+  FLOAT,
+  type OutputDistance,
+} from "../../src/base/precision.ts";
 import type { HostTensor } from "../../src/base/tensor.ts";
 import { candidateData } from "../../src/api/candidates.ts";
 import { sampleTypes } from "../../src/api/network.ts";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { floatSquaredError } from "../../src/evaluate/agreement.ts";
 import { attachDataset, feedTypes } from "../../src/evaluate/feed.ts";
+import { FloatOutputs } from "../../src/evaluate/float_outputs.ts";
 import { GpuEvaluator } from "../../src/evaluate/gpu_evaluator.ts";
 import { GpuStatistics } from "../../src/evaluate/gpu_statistics.ts";
 import { outputDistance } from "../../src/evaluate/distances.ts";
@@ -32,7 +39,14 @@ const firstLogit = meanMetric("first_logit", "higher_better", ({ outputs }) => o
 /** Everything the loop's evaluator is made of, with two candidates. */
 async function assemble(
   dataset: Dataset,
-  options: { batch: number; memoryBudget?: number; activationBudget?: number; metrics?: readonly Metric[] },
+  options: {
+    batch: number;
+    memoryBudget?: number;
+    activationBudget?: number;
+    passBudget?: number;
+    metrics?: readonly Metric[];
+    reference?: FloatOutputs;
+  },
 ) {
   const memoryBudget = options.memoryBudget ?? 1e9;
   const lifted = liftBatch(residualNetwork(), (graph, batch) => sampleTypes(graph, dataset, batch));
@@ -65,6 +79,8 @@ async function assemble(
     metrics: options.metrics ?? [accuracy(), firstLogit],
     layout: prepared.layout,
     batch,
+    ...(options.reference ? { reference: options.reference } : {}),
+    ...(options.passBudget === undefined ? {} : { passBudget: options.passBudget }),
     ...(options.activationBudget === undefined ? {} : { activationBudget: options.activationBudget }),
   });
   return {
@@ -77,6 +93,22 @@ async function assemble(
       session[Symbol.dispose]();
     },
   };
+}
+
+/** All results of `evaluateEach`, and the places in the order in which they came. */
+async function evaluateEach(
+  evaluator: Evaluator,
+  base: Assignment,
+  assignments: readonly Assignment[],
+  indices: readonly number[],
+): Promise<{ results: Evaluation[]; order: number[] }> {
+  const [results, order]: [Evaluation[], number[]] = [[], []];
+  await evaluator.evaluateEach(base, assignments, indices, (place, evaluation) => {
+    results[place] = evaluation;
+    order.push(place);
+    return Promise.resolve();
+  });
+  return { results, order };
 }
 
 /** Assignments as a ranking has them: each reverts one group of the base. */
@@ -93,29 +125,64 @@ Deno.test({
     assert.ok(groups.length >= 4, `the network has ${groups.length} groups`);
     await evaluator.evaluate(groups.map(() => 0));
     const before = [pipelines!.compiled, session.uploads];
-    await evaluator.evaluateEach(groups.map(() => 0), candidatesOf(groups.map(() => 0)), [0, 3, 4, 7, 9]);
+    await evaluateEach(evaluator, groups.map(() => 0), candidatesOf(groups.map(() => 0)), [0, 3, 4, 7, 9]);
     await evaluator.evaluate(groups.map((_, index) => index % 3 - 1));
     assert.deepEqual([pipelines!.compiled, session.uploads], before);
   },
 });
 
+/** Room for the activations of all passes, of some, and of none. */
+const PASS_BUDGETS = [1e7, 9000, 0];
+
 Deno.test({
-  name: "GpuEvaluator.evaluateEach() equals evaluate() bit for bit",
+  name: "GpuEvaluator.evaluateEach() equals evaluate() bit for bit, whatever it keeps between passes",
   ignore: !gpu,
   async fn() {
-    using parts = await assemble(residualDataset(11), { batch: 4 });
-    const { evaluator, groups } = parts;
     const indices = [10, 2, 3, 4, 7, 0, 9];
-    const base = groups.map((_, index) => index === 1 ? FLOAT : 0);
-    const assignments = [...candidatesOf(base), base, base.map(() => 1), base.map(() => FLOAT)];
-    const together = await evaluator.evaluateEach(base, assignments, indices);
-    const distinct = new Set<string>();
-    for (const [lane, assignment] of assignments.entries()) {
-      const alone = await evaluator.evaluate(assignment, indices);
-      assert.deepEqual(together[lane], alone, `assignment ${assignment}`);
-      distinct.add(alone.perSample["first_logit"]!.join());
+    const spent: number[] = [];
+    for (
+      const options of [...PASS_BUDGETS.map((passBudget) => ({ passBudget })), { passBudget: 1e7, memoryBudget: 0 }]
+    ) {
+      using parts = await assemble(residualDataset(11), { batch: 4, ...options });
+      const { evaluator, groups } = parts;
+      const base = groups.map((_, index) => index === 1 ? FLOAT : 0);
+      const assignments = [...candidatesOf(base), base, base.map(() => 1), base.map(() => FLOAT)];
+      const { results } = await evaluateEach(evaluator, base, assignments, indices);
+      spent.push(evaluator.networkEquivalents());
+      const distinct = new Set<string>();
+      for (const [lane, assignment] of assignments.entries()) {
+        const alone = await evaluator.evaluate(assignment, indices);
+        assert.deepEqual(results[lane], alone, `assignment ${assignment}, ${JSON.stringify(options)}`);
+        distinct.add(alone.perSample["first_logit"]!.join());
+      }
+      assert.ok(distinct.size >= groups.length, "precision makes a difference");
     }
-    assert.ok(distinct.size >= groups.length, "precision makes a difference");
+    const [most, some, none] = spent;
+    assert.equal(most, none, "activations that are kept spare as much as a single pass does");
+    assert.ok(some! <= 1.02 * most!, `${some} against ${most}`);
+  },
+});
+
+Deno.test({
+  name: "GpuEvaluator.evaluateEach() gives results one after the other, those asked for again in the same order",
+  ignore: !gpu,
+  async fn() {
+    using parts = await assemble(residualDataset(11), { batch: 4, passBudget: 1e7 });
+    const { evaluator, groups } = parts;
+    const base = groups.map(() => 0);
+    const assignments = candidatesOf(base);
+    const [all, indices]: [number[], number[]] = [[], [1, 5, 9]];
+    const failing = evaluator.evaluateEach(base, assignments, indices, (place) => {
+      all.push(place);
+      return all.length === 3 ? Promise.reject(new Error("full")) : Promise.resolve();
+    });
+    await assert.rejects(failing, /full/);
+    assert.equal(all.length, 3, "the third result ends the work");
+    const left = assignments.filter((_, place) => !all.includes(place));
+    const { order, results } = await evaluateEach(evaluator, base, left, indices);
+    const { order: whole, results: expected } = await evaluateEach(evaluator, base, assignments, indices);
+    assert.deepEqual([...all, ...order.map((place) => assignments.indexOf(left[place]!))], whole);
+    assert.deepEqual(results, left.map((one) => expected[assignments.indexOf(one)]));
   },
 });
 
@@ -126,7 +193,7 @@ Deno.test({
     using parts = await assemble(residualDataset(8), { batch: 4 });
     const { evaluator, groups } = parts;
     const base = groups.map(() => 0);
-    await evaluator.evaluateEach(base, candidatesOf(base), [0, 1, 2, 3]);
+    await evaluateEach(evaluator, base, candidatesOf(base), [0, 1, 2, 3]);
     const spent = evaluator.networkEquivalents();
     assert.ok(spent < 4 * groups.length, `spent ${spent}`);
     assert.ok(spent > 4, `spent ${spent}`);
@@ -233,7 +300,11 @@ Deno.test({
     for (const assignment of assignments) others.push(await outputsOf(assignment));
     for (const kind of ["kl", "nmse", "cosine"] satisfies OutputDistance[]) {
       for (const indices of [[9, 1, 2, 5, 7], [2, 5]]) {
-        const found = await evaluator.distances(kind, base, assignments, indices);
+        const found: Float64Array[] = [];
+        await evaluator.distances(kind, base, assignments, indices, (place, distances) => {
+          found[place] = distances;
+          return Promise.resolve();
+        });
         const expected = others.map((outputs) =>
           Float64Array.from(indices, (index) => outputDistance(kind, float.get(index)!, outputs.get(index)!))
         );
@@ -257,10 +328,30 @@ Deno.test({
     assert.ok(unknown.values["float_mse"]! > 0);
     assert.equal((await evaluator.evaluate(float)).values["float_mse"], 0);
     assert.deepEqual(await evaluator.evaluate(int8), unknown);
-    const [each] = await evaluator.evaluateEach(float, [int8], [3, 1, 10]);
+    const { results: [each] } = await evaluateEach(evaluator, float, [int8], [3, 1, 10]);
     assert.deepEqual(
       [...each!.perSample["float_mse"]!],
       [3, 1, 10].map((index) => unknown.perSample["float_mse"]![index]),
     );
+  },
+});
+
+Deno.test({
+  name: "GpuEvaluator.evaluateEach() shows every assignment the float network's outputs where it can keep none",
+  ignore: !gpu,
+  async fn() {
+    const indices = [3, 1, 10, 4, 8];
+    const found: Evaluation[][] = [];
+    for (const budget of [Infinity, 0]) {
+      const reference = new FloatOutputs(budget);
+      using parts = await assemble(residualDataset(11), { batch: 4, metrics: [floatSquaredError()], reference });
+      const { evaluator, groups } = parts;
+      const base = groups.map(() => 0);
+      const { results } = await evaluateEach(evaluator, base, [...candidatesOf(base), base], indices);
+      assert.equal(reference.hasAll(indices), budget > 0);
+      found.push(results);
+    }
+    assert.deepEqual(found[0], found[1]);
+    assert.ok(found[0]!.every(({ values }) => values["float_mse"]! > 0));
   },
 });
