@@ -70,6 +70,66 @@ Deno.test(
     }),
 );
 
+/** Runs a command and kills the process as soon as its journal has so many evaluations; gives how many it has then. */
+async function killAtEvaluation(args: readonly string[], journal: string, count: number): Promise<number> {
+  const process = commandFor(args, { stdout: "null", stderr: "null" }).spawn();
+  const evaluations = async () => {
+    const text = await Deno.readTextFile(journal).catch(() => "");
+    return text.split("\n").length - 2;
+  };
+  let hasEnded = false;
+  const ended = process.status.then((status) => {
+    hasEnded = true;
+    return status;
+  });
+  while (!hasEnded && await evaluations() < count) await new Promise((resolve) => setTimeout(resolve, 5));
+  if (!hasEnded) process.kill("SIGKILL");
+  assert.equal((await ended).signal, "SIGKILL", "the process was killed while it ran");
+  return await evaluations();
+}
+
+Deno.test(
+  "quantize keeps the evaluations of a ranking that it is killed in",
+  needsGpu,
+  () =>
+    withFolder({}, async (folder) => {
+      const path = (name: string) => new URL(`../../models/fashion_mnist/${name}`, import.meta.url).pathname;
+      // More than the float network's accuracy is asked for, so that there is something to rank.
+      const config = {
+        compression: {
+          algorithms: [{
+            name: "AccuracyAwareQuantization",
+            params: {
+              metrics: [{ name: "accuracy", baseline_value: 1.01 }],
+              metric_subset_ratio: 1,
+              maximal_drop: 0,
+              ranking_subset_size: 50,
+              stat_subset_size: 20,
+              max_iter_num: 0,
+              mend: false,
+            },
+          }],
+        },
+      };
+      await Deno.writeTextFile(join(folder, "config.json"), JSON.stringify(config));
+      const commandTo = (output: string) => [
+        ...["quantize", path("mobilenet_v3_fashion.onnx"), "--dataset", path(""), "--limit", "60", "--json"],
+        ...["--config", join(folder, "config.json"), "--output", join(folder, output)],
+      ];
+      const undisturbed = await runCli(commandTo("whole"));
+      assert.equal(undisturbed.code, 3, undisturbed.err);
+      const { cost, trace } = JSON.parse(undisturbed.out);
+      const groups = trace.find((step: { action: string }) => step.action === "rank").ranking.scores.length;
+      assert.equal(cost.evaluations, 2 + groups, "int8, the float network for comparison, and every group");
+      const args = commandTo("killed");
+      const known = await killAtEvaluation(args, join(folder, "killed", "journal.jsonl"), 8);
+      assert.ok(known >= 8 && known < cost.evaluations, `killed within the ranking, after ${known} evaluations`);
+      const resumed = await runCli(args);
+      assert.equal(JSON.parse(resumed.out).cost.evaluations, cost.evaluations - known);
+      assert.deepEqual(await filesIn(folder, "killed"), await filesIn(folder, "whole"));
+    }),
+);
+
 Deno.test(
   "quantize with another drop evaluates nothing that is known",
   needsGpu,
