@@ -48,7 +48,7 @@ export function removeDeadNodes(graph: Graph): Graph {
   const needed = new Set(graph.outputs.map((output) => output.name));
   const kept: Node[] = [];
   for (const node of graph.nodes.toReversed()) {
-    if (!node.outputs.some((output) => needed.has(output))) continue;
+    if (!node.outputs.some((output) => output !== "" && needed.has(output))) continue;
     kept.push(node);
     for (const input of [...node.inputs, ...capturedBy(node)]) needed.add(input);
   }

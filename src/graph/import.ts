@@ -1,17 +1,20 @@
 /** ModelProto → Graph. */
 import { ModelError, UnsupportedError } from "../base/errors.ts";
+import type { HostTensor } from "../base/tensor.ts";
 import {
   type AttributeProto,
   type GraphProto,
   type ModelProto,
   onnx,
+  type TensorProto,
   toNumber,
   type ValueInfoProto,
 } from "../onnx/proto.ts";
 import { dtypeOf, type ReadExternal, tensorFromProto } from "../onnx/tensor.ts";
 import type { AttributeValue } from "./attributes.ts";
-import { capturedBy } from "./captures.ts";
+import { checkValues } from "./check.ts";
 import type { Graph, GraphMetadata, Node, ValueInfo } from "./graph.ts";
+import { sortNodes } from "./sort_nodes.ts";
 
 /** Opsets of the ONNX domain that the operators cover. */
 export const OPSET_RANGE = { oldest: 1, newest: 21 } as const;
@@ -49,7 +52,7 @@ export function importGraph(model: ModelProto, readExternal?: ReadExternal): Gra
     metadata,
     readExternal,
     outer: new Set(),
-    isBody: false,
+    depth: 0,
   });
 }
 
@@ -59,27 +62,58 @@ interface ImportContext {
   readonly readExternal: ReadExternal | undefined;
   /** Values of the enclosing graphs, which a body may read. */
   readonly outer: ReadonlySet<string>;
-  readonly isBody: boolean;
+  /** How many bodies a graph lies in. */
+  readonly depth: number;
 }
+
+/** Bodies in bodies up to which models are read: further down nothing honest lies. */
+const MOST_BODIES = 32;
 
 function importGraphProto(proto: GraphProto, context: ImportContext): Graph {
   if ((proto.sparseInitializer ?? []).length > 0) {
     throw new UnsupportedError("Cannot import model: it has sparse initializers");
   }
-  const initializers = new Map(
-    (proto.initializer ?? []).map((
-      tensor,
-    ) => [tensor.name ?? "", tensorFromProto(tensor as never, context.readExternal)]),
-  );
+  if (context.depth > MOST_BODIES) {
+    throw new UnsupportedError(
+      `Cannot import model: bodies lie in each other ${context.depth} deep, expected ${MOST_BODIES} at most`,
+    );
+  }
+  const isBody = context.depth > 0;
+  const initializers = new Map<string, HostTensor>();
+  for (const tensor of proto.initializer ?? []) {
+    const name = tensor.name ?? "";
+    if (initializers.has(name)) throw new ModelError(`Cannot import model: two initializers have the name "${name}"`);
+    initializers.set(name, tensorFromProto(tensor as TensorProto, context.readExternal));
+  }
   const inputs = (proto.input ?? []).filter((input) => !initializers.has(input.name ?? ""))
-    .map((input) => importValueInfo(input as ValueInfoProto, context.isBody));
-  const known = new Set([...context.outer, ...initializers.keys(), ...inputs.map((input) => input.name)]);
+    .map((input) => importValueInfo(input as ValueInfoProto, isBody));
+  const given = new Set([...context.outer, ...initializers.keys(), ...inputs.map((input) => input.name)]);
+  const known = new Set(given);
   for (const node of proto.node ?? []) for (const output of node.output ?? []) known.add(output);
+  const nodes = importNodes(proto, { ...context, outer: known, depth: context.depth + 1 });
+  const outputs = (proto.output ?? []).map((output) => importValueInfo(output as ValueInfoProto, isBody));
+  checkValues({ inputs, outputs, initializers, nodes }, context.outer);
+  return {
+    name: proto.name ?? "",
+    opset: context.opset,
+    inputs,
+    outputs,
+    initializers,
+    nodes: sortNodes(nodes, given),
+    metadata: context.metadata,
+  };
+}
+
+/** The nodes in the order of the file; `context` is that of bodies in them. */
+function importNodes(proto: GraphProto, context: ImportContext): Node[] {
   const names = new Set((proto.node ?? []).map((node) => node.name).filter(Boolean));
   const taken = new Set<string>();
-  const nodes = (proto.node ?? []).map((node, index): Node => {
-    let name = node.name || `${node.opType}_${index}`;
-    while (taken.has(name) || (!node.name && names.has(name))) name += "_";
+  return (proto.node ?? []).map((node, index): Node => {
+    const wanted = node.name || `${node.opType}_${index}`;
+    let name = wanted;
+    for (let count = index; taken.has(name) || (name !== node.name && names.has(name)); count++) {
+      name = `${wanted}_${count}`;
+    }
     taken.add(name);
     return {
       name,
@@ -90,23 +124,10 @@ function importGraphProto(proto: GraphProto, context: ImportContext): Graph {
       attributes: new Map(
         (node.attribute ?? []).map((
           attribute,
-        ) => [
-          attribute.name ?? "",
-          importAttribute(attribute as AttributeProto, name, { ...context, outer: known, isBody: true }),
-        ]),
+        ) => [attribute.name ?? "", importAttribute(attribute as AttributeProto, name, context)]),
       ),
     };
   });
-  const outputs = (proto.output ?? []).map((output) => importValueInfo(output as ValueInfoProto, context.isBody));
-  return {
-    name: proto.name ?? "",
-    opset: context.opset,
-    inputs,
-    outputs,
-    initializers,
-    nodes: sortNodes(nodes, new Set([...context.outer, ...initializers.keys(), ...inputs.map((input) => input.name)])),
-    metadata: context.metadata,
-  };
 }
 
 function normalizeDomain(domain: string | null | undefined): string {
@@ -135,8 +156,10 @@ function importAttribute(proto: AttributeProto, node: string, context: ImportCon
     case types.STRING:
       return { type: "string", value: new TextDecoder().decode(proto.s ?? new Uint8Array()) };
     case types.TENSOR:
-      return { type: "tensor", value: tensorFromProto(proto.t as never, context.readExternal) };
+      if (!proto.t) throw emptyAttribute(proto, node, "tensor");
+      return { type: "tensor", value: tensorFromProto(proto.t as TensorProto, context.readExternal) };
     case types.GRAPH:
+      if (!proto.g) throw emptyAttribute(proto, node, "graph");
       return { type: "graph", value: importGraphProto(proto.g as GraphProto, context) };
     case types.FLOATS:
       return { type: "floats", value: proto.floats ?? [] };
@@ -151,6 +174,12 @@ function importAttribute(proto: AttributeProto, node: string, context: ImportCon
   }
 }
 
+function emptyAttribute({ name }: AttributeProto, node: string, what: string): ModelError {
+  return new ModelError(
+    `Cannot import attribute "${name}" of node "${node}": it has no ${what}, which its type promises`,
+  );
+}
+
 /** Files from before the type field existed say it by what they hold. */
 function attributeType(proto: AttributeProto): number {
   const types = onnx.AttributeProto.AttributeType;
@@ -162,29 +191,4 @@ function attributeType(proto: AttributeProto): number {
   if (proto.g) return types.GRAPH;
   if (proto.floats?.length) return types.FLOATS;
   return proto.strings?.length ? types.STRINGS : types.INTS;
-}
-
-/** Stable topological order; throws where a value has no producer or a cycle closes. */
-function sortNodes(nodes: readonly Node[], given: ReadonlySet<string>): Node[] {
-  const known = new Set(given);
-  const sorted: Node[] = [];
-  let waiting = nodes;
-  while (waiting.length > 0) {
-    const blocked: Node[] = [];
-    for (const node of waiting) {
-      if ([...node.inputs, ...capturedBy(node)].every((input) => input === "" || known.has(input))) {
-        sorted.push(node);
-        node.outputs.forEach((output) => known.add(output));
-      } else {
-        blocked.push(node);
-      }
-    }
-    if (blocked.length === waiting.length) {
-      const node = blocked[0]!;
-      const missing = [...node.inputs, ...capturedBy(node)].find((input) => input !== "" && !known.has(input));
-      throw new ModelError(`Cannot import ${node.type} node "${node.name}": its input "${missing}" has no producer`);
-    }
-    waiting = blocked;
-  }
-  return sorted;
 }

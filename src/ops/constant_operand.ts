@@ -3,8 +3,9 @@ import { ModelError, UnsupportedError } from "../base/errors.ts";
 import { type DType, type HostTensor, knownType, storageOf, type TensorType } from "../base/tensor.ts";
 import type { Operands } from "./op.ts";
 
-/** Values of an operand that planning needs; throws UnsupportedError where they are known only at run time. */
-export function constantOf(operand: TensorType, name: string): readonly number[] {
+/** Values of an operand that planning needs; throws UnsupportedError where they are known only at run time, ModelError without it. */
+export function constantOf(operand: TensorType | undefined, name: string): readonly number[] {
+  if (operand === undefined) throw new ModelError(`Cannot read input "${name}": input "${name}" is absent`);
   if (operand.value === undefined) {
     throw new UnsupportedError(
       `Cannot read input "${name}": input "${name}" is computed at run time, expected a constant`,
@@ -14,7 +15,7 @@ export function constantOf(operand: TensorType, name: string): readonly number[]
 }
 
 /** The one value of an operand that planning needs. */
-export function constantScalar(operand: TensorType, name: string): number {
+export function constantScalar(operand: TensorType | undefined, name: string): number {
   const values = constantOf(operand, name);
   if (values.length !== 1) {
     throw new ModelError(`Cannot read input "${name}": input "${name}" has ${values.length} values, expected 1`);

@@ -13,6 +13,7 @@ import type { AttributeReader } from "../graph/attributes.ts";
 import { dtypeOf } from "../onnx/tensor.ts";
 import { constantI64, f32, i64 } from "./case_types.ts";
 import { constantOf, knownOperands } from "./constant_operand.ts";
+import { checkFilled } from "./host_size.ts";
 import { defineOp } from "./op.ts";
 
 /** ONNX Constant: the value is an attribute in one of its spellings. */
@@ -67,6 +68,7 @@ function filled(shape: readonly number[], value: HostTensor): HostTensor {
   if (value.data.length !== 1) {
     throw new ModelError(`Cannot fill tensor: found ${value.data.length} values, expected 1`);
   }
+  checkFilled(shape);
   return { dtype: value.dtype, shape, data: allocate(value.dtype, elementCount(shape)).fill(value.data[0]!) };
 }
 
@@ -96,6 +98,7 @@ function eye(like: Pick<TensorType, "dtype" | "shape">, diagonal: number, dtype 
   if (rows === undefined || columns === undefined || shape.length !== 2) {
     throw new ModelError(`Cannot make unit matrix: found rank ${shape.length}, expected 2`);
   }
+  checkFilled(shape);
   const data = allocate(dtype, rows * columns);
   for (let row = 0; row < rows; row++) {
     const column = row + diagonal;
@@ -132,5 +135,6 @@ function progression([start, limit, delta]: readonly (TensorType | undefined)[])
     throw new ModelError(`Cannot make range from ${from} to ${to} in steps of ${step}`);
   }
   const length = Math.max(0, Math.ceil((to - from) / step));
+  checkFilled([length]);
   return hostTensor(start!.dtype, [length], Array.from({ length }, (_, index) => from + index * step));
 }

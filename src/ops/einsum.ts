@@ -111,7 +111,7 @@ export const einsum = defineOp<{ equation: string }>({
   attributes: (raw) => ({ equation: raw.string("equation", "") }),
   infer: (inputs, { equation }) => {
     const { dtype } = inputs[0]!;
-    if (inputs.some((one) => one!.dtype !== dtype)) throw new ModelError("Cannot sum operands of different types");
+    if (inputs.some((one) => one?.dtype !== dtype)) throw new ModelError("Cannot sum operands of different types");
     const { output, extents } = parseEquation(equation, inputs.map((one) => one!.shape));
     return [{ dtype, shape: output.map((label) => extents.get(label)!) }];
   },

@@ -2,6 +2,7 @@
 import { ModelError } from "../base/errors.ts";
 import { formatShape, knownType, type TensorType } from "../base/tensor.ts";
 import type { Graph } from "../graph/graph.ts";
+import { isForHost } from "./host_size.ts";
 import type { Operands } from "./op.ts";
 import { type ResolvedNode, resolveNodes, withNode } from "./resolve.ts";
 
@@ -40,7 +41,7 @@ export function isDataDependent({ operator }: ResolvedNode, inputs: Operands<Ten
   return (operator.dataDependent ?? []).some((place) => inputs[place] && !inputs[place].value);
 }
 
-/** Output types of one node, with values where all inputs are known. */
+/** Output types of one node, with values where all inputs are known, unless that is too much for the host. */
 export function inferNode({ node, operator, attributes }: ResolvedNode, inputs: Operands<TensorType>): TensorType[] {
   return withNode("infer output", node, () => {
     const outputs = operator.infer(inputs, attributes);
@@ -53,6 +54,7 @@ export function inferNode({ node, operator, attributes }: ResolvedNode, inputs: 
       }
     }
     if (outputs.every((output) => output.value) || !inputs.every((input) => !input || input.value)) return outputs;
+    if (!isForHost(inputs, outputs, operator.macs?.(inputs, outputs, attributes) ?? 0)) return outputs;
     const known = inputs.map((input) => input && { dtype: input.dtype, shape: input.shape, data: input.value! });
     return operator.reference(known, attributes).map(knownType);
   });

@@ -32,6 +32,7 @@ export const nonMaxSuppression = defineOp<SuppressionAttributes>({
   },
   reference: (inputs, attributes) => [suppress(inputs, attributes)],
   cases: [],
+  leastInputs: 2,
 });
 
 type Box = readonly [top: number, left: number, bottom: number, right: number];

@@ -71,6 +71,8 @@ export interface OpDef<A = unknown> {
    */
   readonly dataDependent?: readonly number[];
   readonly cases: readonly OpCase[];
+  /** Inputs that a node must have. Unless stated as many as every case has. */
+  readonly leastInputs?: number;
   /** Decodes attributes and applies the specification's defaults. Whatever it leaves unread is refused by the caller. */
   attributes(raw: AttributeReader, node: NodeSignature): A;
   /** Output types: the only source of shapes. An output whose value follows from shapes alone carries it. */

@@ -49,6 +49,7 @@ export function resolveNode(node: Node, opset: number): ResolvedNode {
   if (!operator) {
     throw new UnsupportedError(`Cannot plan ${node.type} node "${node.name}": not supported in opset ${opset}`);
   }
+  checkInputs(node, operator);
   return withNode("decode attributes", node, () => {
     const reader = new AttributeReader(node.attributes);
     const attributes = operator.attributes(reader, {
@@ -61,6 +62,24 @@ export function resolveNode(node: Node, opset: number): ResolvedNode {
     }
     return { node, operator, attributes };
   });
+}
+
+/** Throws ModelError where a node lacks an input that is not optional. */
+function checkInputs({ name, type, inputs }: Node, operator: OpDef): void {
+  const least = leastInputs(operator);
+  const absent = inputs.slice(0, least).indexOf("");
+  if (inputs.length >= least && absent < 0) return;
+  const found = absent < 0 ? `found ${inputs.length}` : `input ${absent} is absent`;
+  throw new ModelError(`Cannot use inputs of ${type} node "${name}": ${found}, expected at least ${least}`);
+}
+
+/** Inputs that no node of an operator can do without: the first ones that all of its cases have. */
+function leastInputs({ cases, leastInputs }: OpDef): number {
+  if (leastInputs !== undefined) return leastInputs;
+  return cases.reduce((least, { inputs }) => {
+    const absent = inputs.findIndex((input) => !input);
+    return Math.min(least, absent < 0 ? inputs.length : absent);
+  }, cases.length > 0 ? Infinity : 0);
 }
 
 /** Runs a step of an operator; whatever it throws is told with the node's name, its class kept. */

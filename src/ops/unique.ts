@@ -37,6 +37,7 @@ export const unique = defineOp<UniqueAttributes>({
   },
   reference: ([x], attributes) => distinct(x!, attributes),
   cases: [],
+  leastInputs: 1,
 });
 
 function distinct(x: HostTensor, attributes: UniqueAttributes): HostTensor[] {

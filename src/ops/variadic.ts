@@ -43,9 +43,13 @@ function variadicOp(row: VariadicRow): OpDef {
       const [first] = inputs;
       if (!first) throw new ModelError(`Cannot compute ${row.type}: found no inputs, expected at least 1`);
       if (!row.takes(first.dtype)) throw new UnsupportedError(`Cannot use element type ${first.dtype} in ${row.type}`);
-      const other = inputs.find((one) => one!.dtype !== first.dtype);
+      const present = inputs.flatMap((one) => one ?? []);
+      if (present.length < inputs.length) {
+        throw new ModelError(`Cannot compute ${row.type}: one of its inputs is absent`);
+      }
+      const other = present.find((one) => one.dtype !== first.dtype);
       if (other) throw new ModelError(`Cannot combine ${first.dtype} with ${other.dtype}, expected one element type`);
-      return [{ dtype: first.dtype, shape: broadcast(...inputs.map((one) => one!.shape)) }];
+      return [{ dtype: first.dtype, shape: broadcast(...present.map((one) => one.shape)) }];
     },
     lower: (inputs, [y]) => {
       if (inputs.length === 1) return { dispatches: [], aliasOf: 0 };

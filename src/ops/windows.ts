@@ -4,6 +4,7 @@ import { type DType, type HostTensor, hostTensor, knownType } from "../base/tens
 import { dtypeOf } from "../onnx/tensor.ts";
 import { constantI64 } from "./case_types.ts";
 import { constantScalar } from "./constant_operand.ts";
+import { checkFilled } from "./host_size.ts";
 import { defineOp, type OpDef } from "./op.ts";
 
 interface WindowAttributes {
@@ -15,6 +16,7 @@ interface WindowAttributes {
 function windowOp(type: string, coefficients: readonly number[]): OpDef {
   const build = (size: number, { periodic, dtype }: WindowAttributes): HostTensor => {
     if (!Number.isInteger(size) || size < 0) throw new ModelError(`Cannot make window of size ${size}`);
+    checkFilled([size]);
     const period = periodic ? size : size - 1;
     const values = Array.from(
       { length: size },

@@ -1,5 +1,6 @@
 /** Splits off what no plan can hold: nodes whose output shapes depend on data, with all that follows from them. */
-import { type HostTensor, hostTensor, knownTensor, knownType, type TensorType } from "../base/tensor.ts";
+import { UnsupportedError } from "../base/errors.ts";
+import { formatShape, type HostTensor, hostTensor, knownTensor, knownType, type TensorType } from "../base/tensor.ts";
 import { subgraphsOf } from "../graph/attributes.ts";
 import { capturedBy } from "../graph/captures.ts";
 import { freshName, producersOf, removeDeadNodes, withInitializers, withNodes } from "../graph/edit.ts";
@@ -79,7 +80,12 @@ function batchedOutputs({ inputs, outputs }: Graph): boolean[] {
 export function runTail({ graph }: HostTail, boundary: readonly HostTensor[]): HostTensor[] {
   const inputs = new Map(graph.inputs.map(({ name }, place) => [name, knownType(boundary[place]!)]));
   const { types } = inferTypes(inlineControlFlow(graph, inputs), inputs);
-  return graph.outputs.map(({ name }) => knownTensor(types.get(name)!)!);
+  return graph.outputs.map(({ name }) => {
+    const { shape, ...type } = types.get(name)!;
+    const tensor = knownTensor({ shape, ...type });
+    if (tensor) return tensor;
+    throw new UnsupportedError(`Cannot compute output "${name}" on the host: its shape is ${formatShape(shape)}`);
+  });
 }
 
 /** Gives every output of the device graph a first axis of 1 where it has another one: one row for each sample. */
