@@ -3,7 +3,7 @@ import { ModelError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { importGraph } from "../graph/import.ts";
 import { decodeModel } from "../onnx/decode.ts";
-import type { ReadExternal } from "../onnx/tensor.ts";
+import { externalReader, reasonOf } from "./external_files.ts";
 
 /** A loaded model. */
 export interface Model {
@@ -37,30 +37,4 @@ async function readModelFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
   } catch (cause) {
     throw new ModelError(`Cannot read model "${path}": ${reasonOf(cause)}`, { cause });
   }
-}
-
-/** Files of external data lie in the model's folder or below; a location that leads out of it is refused. */
-function externalReader(folder: string): ReadExternal {
-  const files = new Map<string, Uint8Array>();
-  return (location) => {
-    const isOutside = location.startsWith("/") || /^[A-Za-z]:/.test(location) || location.split(/[/\\]/).includes("..");
-    if (isOutside) throw new ModelError(`Cannot read external data "${location}": it lies outside the model's folder`);
-    let bytes = files.get(location);
-    if (!bytes) {
-      try {
-        bytes = Deno.readFileSync(`${folder}${location}`);
-      } catch (cause) {
-        throw new ModelError(`Cannot read external data "${location}": ${reasonOf(cause)}`, { cause });
-      }
-      files.set(location, bytes);
-    }
-    return bytes;
-  };
-}
-
-function reasonOf(cause: unknown): string {
-  if (cause instanceof Deno.errors.NotFound) return "no such file";
-  if (cause instanceof Deno.errors.PermissionDenied || cause instanceof Deno.errors.NotCapable) return "no permission";
-  if (cause instanceof Deno.errors.IsADirectory) return "it is a folder";
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -48,8 +48,8 @@ const BYTES_OF: Readonly<Record<DType, number>> = {
   bool: 1,
 };
 
-/** Reads the bytes of an external data file, given its location relative to the model. */
-export type ReadExternal = (location: string) => Uint8Array;
+/** Reads bytes of an external data file, given its location relative to the model; throws ModelError where it has not as many. */
+export type ReadExternal = (location: string, offset: number, byteLength: number) => Uint8Array;
 
 /** The element type behind the schema's number; throws UnsupportedError for strings, complex and sub-byte types. */
 export function dtypeOf(number: number | null | undefined): DType {
@@ -74,7 +74,7 @@ export function tensorFromProto(proto: TensorProto, readExternal?: ReadExternal)
       `Cannot read tensor "${name}": found shape ${formatShape(shape)}, expected extents of at least 0`,
     );
   }
-  const raw = rawBytes(proto, name, readExternal);
+  const raw = rawBytes(proto, { name, byteLength: length * BYTES_OF[dtype], readExternal });
   const data = raw ? fromRaw(raw, dtype, length, name) : fromFields(proto, dtype, length, name);
   return { dtype, shape, data };
 }
@@ -89,7 +89,14 @@ export function tensorToProto(tensor: HostTensor, name: string): TensorProto {
   }) as TensorProto;
 }
 
-function rawBytes(proto: TensorProto, name: string, readExternal: ReadExternal | undefined): Uint8Array | undefined {
+function rawBytes(
+  proto: TensorProto,
+  { name, byteLength, readExternal }: {
+    readonly name: string;
+    readonly byteLength: number;
+    readonly readExternal: ReadExternal | undefined;
+  },
+): Uint8Array | undefined {
   if (proto.dataLocation !== onnx.TensorProto.DataLocation.EXTERNAL) {
     return proto.rawData && proto.rawData.length > 0 ? proto.rawData : undefined;
   }
@@ -101,17 +108,21 @@ function rawBytes(proto: TensorProto, name: string, readExternal: ReadExternal |
       `Cannot read tensor "${name}": its data lie in "${location}", expected the file beside the model`,
     );
   }
-  const bytes = readExternal(location);
-  const offset = Number(entries.get("offset") ?? 0);
-  const byteLength = entries.has("length") ? Number(entries.get("length")) : bytes.length - offset;
-  if (!(offset >= 0 && byteLength >= 0 && offset + byteLength <= bytes.length)) {
-    throw new ModelError(
-      `Cannot read tensor "${name}": bytes ${offset} to ${
-        offset + byteLength
-      } of "${location}", which has ${bytes.length}`,
-    );
+  const offset = placeIn(entries, "offset", name) ?? 0;
+  const found = placeIn(entries, "length", name);
+  if (found !== undefined && found !== byteLength) {
+    throw new ModelError(`Cannot read tensor "${name}": found ${found} bytes of data, expected ${byteLength}`);
   }
-  return bytes.subarray(offset, offset + byteLength);
+  return readExternal(location, offset, byteLength);
+}
+
+/** An offset or a length as external data state it: a text of digits. */
+function placeIn(entries: ReadonlyMap<string, string>, key: string, name: string): number | undefined {
+  const text = entries.get(key);
+  if (text === undefined) return undefined;
+  const place = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (Number.isSafeInteger(place)) return place;
+  throw new ModelError(`Cannot read tensor "${name}": its data have ${key} "${text}", expected a number of bytes`);
 }
 
 function fromRaw(raw: Uint8Array, dtype: DType, length: number, name: string): TensorData {

@@ -76,13 +76,49 @@ Deno.test("loadModel() refuses external data outside the model's folder", async 
 Deno.test("loadModel() says what is wrong with external data", async () => {
   const location = "parts/weights.bin";
   await refuses({ location: "gone.bin" }, /^Cannot read external data "gone.bin": no such file$/);
-  await refuses({ location: "parts" }, /^Cannot read external data "parts": it is a folder$/);
+  await refuses({ location: "parts" }, /^Cannot read external data "parts": it is a folder, expected a file$/);
   await refuses({ offset: "5" }, /^Cannot read tensor "weights": external data without a location$/);
-  await refuses({ location, offset: "40", length: "24" }, /bytes 40 to 64 of "parts\/weights.bin", which has 53$/);
-  await refuses({ location, offset: "-4", length: "24" }, /bytes -4 to 20 of/);
+  await refuses({ location, offset: "40", length: "24" }, /"parts\/weights.bin": bytes 40 to 64, the file has 53$/);
+  await refuses(
+    { location, offset: "-4", length: "24" },
+    /"weights": its data have offset "-4", expected a number of bytes$/,
+  );
   await refuses({ location, offset: "5", length: "20" }, /"weights": found 20 bytes of data, expected 24$/);
-  await refuses({ location, offset: "five" }, /bytes NaN to NaN of/);
+  await refuses({ location, offset: "five" }, /"weights": its data have offset "five", expected a number of bytes$/);
 });
+
+Deno.test("loadModel() refuses links that lead out of the model's folder, and devices", () =>
+  withFolder({ "secret.bin": dataFile() }, async (folder) => {
+    await Deno.mkdir(join(folder, "model"));
+    const inside = join(folder, "model");
+    await Deno.writeFile(join(inside, "own.bin"), dataFile());
+    await Deno.symlink("own.bin", join(inside, "within.bin"));
+    await Deno.symlink("../secret.bin", join(inside, "link.bin"));
+    await Deno.symlink("..", join(inside, "up"));
+    await Deno.symlink("/dev/zero", join(inside, "zero.bin"));
+    const load = async (location: string) => {
+      await Deno.writeFile(join(inside, "model.onnx"), modelFile({ weights: { location, offset: "5" } }));
+      return await loadModel(join(inside, "model.onnx"));
+    };
+    for (const location of ["link.bin", "up/secret.bin", "zero.bin", "up/model/../secret.bin"]) {
+      await assert.rejects(load(location), { name: "ModelError", message: /it lies outside the model's folder$/ });
+    }
+    await assert.rejects(load("."), { message: /outside|folder, expected a file$/ });
+    assert.deepEqual([...(await load("within.bin")).graph.initializers.get("weights")!.data], WEIGHTS);
+  }));
+
+Deno.test("loadModel() reads of an external file only what a tensor holds", () =>
+  withFolder(
+    { "model.onnx": modelFile({ weights: { location: "huge.bin", offset: "1099511627776" } }) },
+    async (folder) => {
+      // A terabyte that takes no room on the disk.
+      const file = await Deno.open(join(folder, "huge.bin"), { write: true, create: true });
+      await file.truncate(2 ** 40 + 24);
+      file.close();
+      const { graph } = await loadModel(join(folder, "model.onnx"));
+      assert.deepEqual([...graph.initializers.get("weights")!.data], new Array(6).fill(0));
+    },
+  ));
 
 Deno.test("loadModel() reads no external data for a model given as bytes", () =>
   withModel({ weights: { location: "parts/weights.bin", offset: "5", length: "24" } }, async (path) => {
