@@ -41,7 +41,7 @@ export class MetricOptions {
     this.#metric = metric;
     this.#values = values;
     for (const [name, value] of Object.entries(values)) {
-      const type = types[name];
+      const type = Object.hasOwn(types, name) ? types[name] : undefined;
       if (type === undefined) {
         const known = Object.keys(types);
         const expected = known.length === 0

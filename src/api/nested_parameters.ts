@@ -110,7 +110,7 @@ export interface MetricSetting extends MetricOption {
 export function parseMetrics(given: GivenValue): MetricSetting[] {
   return listOf(given).map((item) => {
     if (!isRecord(item.value)) throw refusal(item, "an object with a name");
-    const isOwn = ([key]: readonly [string, unknown]) => key in METRIC_KEYS;
+    const isOwn = ([key]: readonly [string, unknown]) => Object.hasOwn(METRIC_KEYS, key);
     const own = Object.fromEntries(Object.entries(item.value).filter(isOwn));
     const options = Object.fromEntries(Object.entries(item.value).filter((entry) => !isOwn(entry)));
     const checked = checkedKeys({ ...item, value: own }, METRIC_KEYS) as Record<string, never>;
@@ -135,7 +135,7 @@ export function checkedKeys(given: GivenValue, keys: Keys): Readonly<Record<stri
   const { value } = given;
   if (!isRecord(value)) throw refusal(given, `an object with ${Object.keys(keys).join(", ")}`);
   for (const [key, one] of Object.entries(value)) {
-    const type = keys[key];
+    const type = Object.hasOwn(keys, key) ? keys[key] : undefined;
     if (type === undefined) {
       throw new UsageError(`Cannot use ${placeOf(given)}: unknown key "${key}"${didYouMean(key, Object.keys(keys))}`);
     }

@@ -71,7 +71,7 @@ function checkedEntry(entry: unknown, where: string): Raw {
   }
   const values = entry as Readonly<Record<string, unknown>>;
   const type = values.type;
-  const known = typeof type === "string" ? KEYS[type] : undefined;
+  const known = typeof type === "string" && Object.hasOwn(KEYS, type) ? KEYS[type] : undefined;
   if (known === undefined) {
     const hint = typeof type === "string" ? didYouMean(type, Object.keys(KEYS)) : "";
     throw new DatasetError(
@@ -176,7 +176,8 @@ function choice<T extends string>(
   const value = raw.values[key];
   if (value === undefined) return undefined;
   const name = typeof value === "string" ? value.toLowerCase() : "";
-  const found = names.find((candidate) => candidate === name) ?? aliases[name];
+  const found = names.find((candidate) => candidate === name) ??
+    (Object.hasOwn(aliases, name) ? aliases[name] : undefined);
   if (found !== undefined) return found;
   const hint = didYouMean(name, names);
   throw new DatasetError(
@@ -195,7 +196,7 @@ function parseAffine(raw: Raw): ChannelAffine {
 function channelValues(raw: Raw, key: string): readonly number[] | undefined {
   const value = raw.values[key];
   if (value === undefined) return undefined;
-  if (typeof value === "string" && NAMED_VALUES[value] !== undefined) return NAMED_VALUES[value];
+  if (typeof value === "string" && Object.hasOwn(NAMED_VALUES, value)) return NAMED_VALUES[value];
   const list: unknown[] = Array.isArray(value) ? value : [value];
   const numbers = list.filter((item): item is number => typeof item === "number" && Number.isFinite(item));
   if (numbers.length === list.length && list.length > 0) return numbers;

@@ -36,7 +36,7 @@ export async function readTextFile(path: string): Promise<string> {
 
 /** Lines of a text file, without line ends; blank lines at the end are not lines. */
 export async function readLines(path: string): Promise<string[]> {
-  return (await readTextFile(path)).replace(/\s+$/, "").split(/\r?\n/);
+  return (await readTextFile(path)).trimEnd().split(/\r?\n/);
 }
 
 /** The error for a file that the system does not give. */
