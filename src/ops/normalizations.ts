@@ -2,9 +2,10 @@
 import { ModelError, UnsupportedError } from "../base/errors.ts";
 import { allocate, elementCount, formatShape, type TensorType } from "../base/tensor.ts";
 import { f32 } from "./case_types.ts";
-import { checkFloat, MOMENTS, normalizePasses, STANDARDIZE, standardize } from "./normalize.ts";
+import { checkFloat, MOMENTS, momentsOf, normalizePasses, STANDARDIZE, standardize } from "./normalize.ts";
 import { defineOp, type OpDef, type QuantTrait, type Tolerance } from "./op.ts";
 import { ascendingAxes } from "./reduce.ts";
+import { eachGroup } from "./reduction.ts";
 
 const FIRST_INPUT: QuantTrait = { kind: "inputs_quantizable", inputs: [0] };
 const TOLERANCE: Tolerance = { relative: 1e-4, absolute: 1e-4, reason: "the order of additions is open" };
@@ -158,10 +159,14 @@ const meanVarianceNormalization = defineOp<{ axes: readonly number[] }>({
     }),
   reference: ([x], { axes }) => {
     const data = allocate(x!.dtype, x!.data.length);
-    standardize(x!, x!.shape, ascendingAxes(axes, x!.shape.length), 0, (place, value) => data[place] = value);
+    eachGroup(x!, ascendingAxes(axes, x!.shape.length), (values, places) => {
+      const { mean, variance } = momentsOf(values);
+      values.forEach((value, index) => data[places[index]!] = (value - mean) / (Math.sqrt(variance) + 1e-9));
+    });
     return [{ ...x!, data }];
   },
   cases: [
+    { name: "groups of one element", inputs: [f32(3, 1)], attributes: { axes: [1] } },
     { name: "default axes", inputs: [f32(3, 3, 5, 7)], tolerance: TOLERANCE },
     { name: "given axes", inputs: [f32(3, 5, 7)], attributes: { axes: [-1, 1] }, tolerance: TOLERANCE },
   ],

@@ -99,12 +99,17 @@ export function standardize(
   visitGroup?: (output: number, mean: number, variance: number) => void,
 ): void {
   eachGroup({ ...x, shape }, axes, (values, places, output) => {
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+    const { mean, variance } = momentsOf(values);
     const deviation = Math.sqrt(variance + epsilon);
     values.forEach((value, index) => visit(places[index]!, (value - mean) / deviation));
     visitGroup?.(output, mean, variance);
   });
+}
+
+/** Mean and variance of the whole population. */
+export function momentsOf(values: readonly number[]): { mean: number; variance: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return { mean, variance: values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length };
 }
 
 /** Refuses elements that are no floats. */
