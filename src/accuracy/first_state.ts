@@ -1,11 +1,13 @@
-/** The quantized network from which groups are reverted: plain int8, or a better whole-network choice where one is asked for. */
+/** The quantized network from which groups are reverted: plain int8, or a better whole-network choice. */
+import { mendNetwork } from "./mend_network.ts";
 import { measure, meetsTarget, recordState, type Run, type State, worstOf } from "./run.ts";
 import { uniformAssignment } from "./problem.ts";
 import { tuneQuantization } from "./tune.ts";
 
 /**
  * Quantizes everything, then tries the mixed preset, the candidates of `tryFirst` and tuned parameters as far as the options ask
- * for them, until the target is met. A try is adopted when its worst drop is smaller; under POT's rule the mixed preset always is.
+ * for them, until the target is met; at last, where mending is on, the other candidates that a subset speaks for. A try is adopted
+ * when its worst drop is smaller; under POT's rule the mixed preset always is.
  */
 export async function firstState(run: Run): Promise<State> {
   const { problem, options } = run;
@@ -21,7 +23,8 @@ export async function firstState(run: Run): Promise<State> {
     recordState(run, action, state, replaces || isBetter, reason);
     if (replaces || isBetter) current = state;
   }
-  return options.tuneHyperparams && !isMet() ? await tuneQuantization(run, current) : current;
+  if (options.tuneHyperparams && !isMet()) current = await tuneQuantization(run, current);
+  return options.mend && !isMet() ? await mendNetwork(run, current) : current;
 }
 
 function wholeNetworkTries({ problem, options, warnings }: Run): { action: "mixed" | "try"; candidate: number }[] {

@@ -164,7 +164,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     type: "boolean",
     default: true,
     potDefault: false,
-    description: "Whether a group's other int8 candidates are tried before it goes back to float.",
+    description:
+      "Whether other int8 recipes are tried, on the whole network and on each group, before a group goes to float.",
   },
   {
     pot: "put_back",

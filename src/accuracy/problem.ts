@@ -22,6 +22,8 @@ export interface AccuracyProblem {
   readonly groups: readonly GroupInfo[];
   /** The candidate that holds the mixed preset; required for `convertToMixedPreset`. */
   readonly mixedCandidate?: number;
+  /** Candidates that mending may put the whole network on; none where absent. */
+  readonly recipes?: readonly number[];
   /** Quantizes every group with other parameters, as one more candidate; required for `tuneHyperparams`. */
   requantize?(parameters: TuningParameters): Promise<{ readonly candidate: number; readonly label: string }>;
 }

@@ -65,6 +65,7 @@ export async function assembleProblem(
       evaluator,
       groups,
       ...(list.mixed === undefined ? {} : { mixedCandidate: list.mixed }),
+      recipes: [...list.options.keys()],
       requantize: async (parameters) => {
         const tuned = tunedOptions(options.quantization ?? {}, parameters);
         const candidate = await addTo(session, bench, tuned);
