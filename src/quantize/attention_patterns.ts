@@ -29,6 +29,22 @@ export function findAttention(view: GraphView, softmax: Node): Node[] {
 }
 
 /**
+ * Sum → Reshape → Transpose → MatMul with what comes straight from Softmax: values projected for several heads. POT leaves the product
+ * in float, and the bias with what moves it.
+ */
+export function findProjectedValues(view: GraphView, product: Node): Node[] {
+  if (product.type !== "MatMul") return [];
+  for (const [weights, values] of [[0, 1], [1, 0]] as const) {
+    if (view.producer(product.inputs[weights]!)?.type !== "Softmax") continue;
+    const transpose = view.producer(product.inputs[values]!);
+    const reshape = transpose?.type === "Transpose" ? view.producer(transpose.inputs[0]!) : undefined;
+    const sum = reshape?.type === "Reshape" ? view.producer(reshape.inputs[0]!) : undefined;
+    if (sum?.type === "Add") return [sum, reshape!, transpose!, product];
+  }
+  return [];
+}
+
+/**
  * Logits + mask, or a choice between logits and a huge negative constant: a range that holds the mask has a single code for
  * all logits. Skipped are the sum and what makes the mask.
  */

@@ -40,3 +40,15 @@ export function operandBesideConstant(view: GraphView, node: Node): string | und
   if (view.isConstant(b) && !view.isConstant(a)) return a;
   return view.isConstant(a) && !view.isConstant(b) ? b : undefined;
 }
+
+const WEIGHTED = new Set(["Conv", "ConvTranspose", "MatMul", "Gemm"]);
+
+/** Whether a node sums products with constant weights. */
+export function isWeighted(view: GraphView, node: Node): boolean {
+  return WEIGHTED.has(node.type) && view.weightInput(node) !== undefined;
+}
+
+/** Whether a node is one of the four operations of arithmetic. */
+export function isArithmetic(node: Node): boolean {
+  return node.type === "Add" || node.type === "Sub" || node.type === "Mul" || node.type === "Div";
+}

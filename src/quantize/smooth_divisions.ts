@@ -1,5 +1,4 @@
 /** Where the channels of a value can be divided at no cost: in constants that the value is made with. */
-import { normalizeAxis } from "../base/shape.ts";
 import type { Node } from "../graph/graph.ts";
 import type { GraphView } from "./graph_view.ts";
 import { operandBesideConstant } from "./operands.ts";
@@ -59,11 +58,8 @@ function stepOver(view: GraphView, node: Node, channels: number): Step | undefin
   }
 }
 
-/** Scale and bias take all of it. */
+/** Scale and bias take all of it, whatever axes are normalized. */
 function normalizationStep(view: GraphView, node: Node, channels: number): Step | undefined {
-  const rank = view.type(node.inputs[0]!)!.shape.length;
-  const axis = node.attributes.get("axis");
-  if (axis?.type === "int" && normalizeAxis(axis.value, rank) !== rank - 1) return undefined;
   const found = vectorDivisions(view, node, [1, 2], channels);
   return found && { ...found, from: undefined };
 }

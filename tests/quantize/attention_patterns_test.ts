@@ -84,3 +84,26 @@ Deno.test("findSkipped() does not take the division of one value by the length o
   b.output(b.node("Div", [x, b.node("Sqrt", [sum], { name: "root" })], { name: "unit" }));
   assert.deepEqual([...findSkipped(new GraphView(b.typed())).keys()], []);
 });
+
+/** Softmax of logits times values [1, 2, 4, 8], which `project` makes of [1, 4, 16]. */
+function attendedValues(project: (b: GraphBuilder, v: string) => string): Set<string> {
+  const b = new GraphBuilder();
+  const weights = b.node("Softmax", [b.input("logits", [1, 2, 4, 4])], { name: "softmax" });
+  const values = project(b, b.node("Tanh", [b.input("v", [1, 4, 16])]));
+  b.output(b.node("MatMul", [weights, values], { name: "attend" }));
+  return new Set(findSkipped(new GraphView(b.typed())).keys());
+}
+
+function heads(b: GraphBuilder, v: string): string {
+  const split = b.node("Reshape", [v, b.constant("heads", [4], [1, 4, 2, 8], "int64")], { name: "split" });
+  return b.node("Transpose", [split], { name: "turn", attributes: { perm: [0, 2, 1, 3] } });
+}
+
+Deno.test("findSkipped() leaves the product of softmax and projected values in float, as POT does", () => {
+  const skipped = attendedValues((b, v) => heads(b, b.node("Add", [v, b.constant("bias", [16])], { name: "add" })));
+  assert.deepEqual([...skipped].sort(), ["add", "attend", "split", "turn"]);
+});
+
+Deno.test("findSkipped() quantizes the product of softmax and values without a bias, as POT does", () => {
+  assert.deepEqual([...attendedValues(heads)], []);
+});

@@ -27,6 +27,29 @@ function clip(b: GraphBuilder, name: string, x: string): string {
   return b.node("Clip", [x, b.constant(`${name}_lo`, [], [0]), b.constant(`${name}_hi`, [], [6])], { name });
 }
 
+/** Coordinates as Mask R-CNN makes them; with `indexed` a constant column is put beside them. */
+function batchIndex(b: GraphBuilder, x: string, indexed: boolean): string {
+  const difference = b.node("Sub", [x, b.node("Tanh", [x])], { name: "difference" });
+  const size = b.node("Mul", [difference, b.node("Sigmoid", [x])], { name: "size" });
+  const shift = b.node("Add", [withConstant(b, "Mul", "scale", size), b.node("Exp", [x])], { name: "shift" });
+  const column = b.node("Unsqueeze", [shift, b.constant("axes", [1], [4], "int64")], { name: "unsqueeze" });
+  const joined = b.node("Concat", [column, column], { name: "join", attributes: { axis: 4 } });
+  const beside = indexed ? b.constant("batch", [1, 4, 4, 4, 1]) : b.node("Softplus", [column], { name: "other" });
+  const whole = b.node("Concat", [beside, joined], { name: "index", attributes: { axis: 4 } });
+  return b.node("Reshape", [whole, b.constant("shape", [4], [3, 4, 4, 4], "int64")], { name: "grid" });
+}
+
+/** Elements of a value gathered by the places that TopK gave, or by constant ones. */
+function chosen(b: GraphBuilder, x: string, byRank: boolean): string {
+  const places = b.constant("places", [2], [0, 1], "int64");
+  const flat = b.node("Reshape", [b.node("Exp", [x]), b.constant("flat", [1], [-1], "int64")]);
+  const count = b.constant("k", [1], [2], "int64");
+  b.node("TopK", [b.node("Tanh", [flat]), count], { name: "top", outputs: ["best", "ranked"] });
+  b.output("best");
+  const found = b.node("Cast", ["ranked"], { name: "cast", attributes: { to: 6 } });
+  return b.node("Gather", [flat, byRank ? found : places], { name: "gather", attributes: { axis: 0 } });
+}
+
 function squeezeExcite(b: GraphBuilder, x: string, gate: string): string {
   const pooled = b.node("ReduceMean", [x], { name: "pool", attributes: { axes: [2, 3] } });
   const squeezed = b.node("Relu", [conv(b, "squeeze", pooled)], { name: "relu" });
@@ -112,6 +135,22 @@ const CASES: Readonly<Record<string, PatternCase>> = {
     build: (b) => conv(b, "c", withConstant(b, "Div", "std", withConstant(b, "Sub", "mean", "x"))),
     skips: ["mean", "std"],
   },
+  "the network's own normalization behind channels turned round": {
+    build: (b) => {
+      const pieces = ["red", "green", "blue", "alpha"];
+      b.node("Split", ["x"], { name: "split", outputs: pieces, attributes: { axis: 1 } });
+      const turned = b.node("Concat", [...pieces].reverse(), { name: "turn", attributes: { axis: 1 } });
+      return conv(b, "c", withConstant(b, "Add", "shift", withConstant(b, "Mul", "scale", turned)));
+    },
+    skips: ["scale", "shift"],
+  },
+  "a scale behind an input joined with another value": {
+    build: (b, x) => {
+      const joined = b.node("Concat", ["x", x], { name: "join", attributes: { axis: 1 } });
+      return withConstant(b, "Mul", "scale", joined);
+    },
+    skips: [],
+  },
   "layer normalization written out": {
     build: (b, x) => {
       const mean = b.node("ReduceMean", [x], { name: "mean", attributes: { axes: [-1] } });
@@ -156,6 +195,30 @@ const CASES: Readonly<Record<string, PatternCase>> = {
   "a scale behind Clip": {
     build: (b, x) => withConstant(b, "Mul", "scale", clip(b, "clip", b.node("Tanh", [x]))),
     skips: ["scale"],
+  },
+  "boxes with the index of their batch before a convolution": {
+    build: (b, x) => conv(b, "c", batchIndex(b, x, true)),
+    skips: ["difference", "size", "scale", "shift", "unsqueeze", "join", "index", "grid", "c"],
+  },
+  "boxes without the index of their batch, which POT quantizes": {
+    build: (b, x) => conv(b, "c", batchIndex(b, x, false)),
+    skips: [],
+  },
+  "a shift of features cut out for regions": {
+    build: (b, x) => {
+      b.constant("rois", [2, 4], [0, 0, 2, 2, 1, 1, 3, 3]);
+      b.constant("batch", [2], [0, 0], "int64");
+      return withConstant(b, "Add", "shift", b.node("RoiAlign", [x, "rois", "batch"], { name: "regions" }));
+    },
+    skips: ["shift"],
+  },
+  "a shift of values chosen by TopK": {
+    build: (b, x) => withConstant(b, "Add", "shift", chosen(b, x, true)),
+    skips: ["shift"],
+  },
+  "a shift of values chosen otherwise": {
+    build: (b, x) => withConstant(b, "Add", "shift", chosen(b, x, false)),
+    skips: [],
   },
   "Equal before Not": {
     build: (b, x) => b.node("Not", [b.node("Equal", [x, b.node("Tanh", [x])], { name: "equal" })]),

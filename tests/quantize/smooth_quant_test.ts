@@ -119,7 +119,7 @@ const CASES: Readonly<Record<string, Case>> = {
     changes: ["fc_w"],
     inserts: 1,
   },
-  "a normalization over other axes only by a product in front": {
+  "a normalization with a scale per element only by a product in front": {
     build: (b, x) => {
       b.constant("gamma", [TOKENS, CHANNELS]);
       const y = b.node("LayerNormalization", [x, "gamma"], { name: "norm", attributes: { axis: 1 } });
