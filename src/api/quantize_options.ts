@@ -6,6 +6,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Metric } from "../evaluate/metric.ts";
 import type { UserEvaluation } from "../evaluate/user_evaluator.ts";
 import type { CalibrationOptions } from "../quantize/default_quantization.ts";
+import type { EqualizationOptions } from "../quantize/equalization.ts";
 import type { IgnoredScope } from "../quantize/ignored.ts";
 import type { QdqOptions } from "../quantize/qdq.ts";
 import type { TargetDevice } from "../quantize/scheme.ts";
@@ -58,6 +59,8 @@ export interface QuantizeOptions {
   /** Whether arithmetic that QDQ runtimes compute in float is quantized, as POT has it; `false` unless stated. */
   readonly loneArithmetic?: boolean | undefined;
   readonly ignored?: IgnoredScope | undefined;
+  /** What is done to the weights of the float network before; nothing unless stated. */
+  readonly equalization?: EqualizationOptions | undefined;
   readonly qdq?: QdqOptions | undefined;
   /** Validation samples to use, from the first on. */
   readonly limit?: number | undefined;

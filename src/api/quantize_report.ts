@@ -103,6 +103,7 @@ export async function reportQuantization(context: ReportContext): Promise<Report
       targetDevice: options.targetDevice ?? "ANY",
       modelType: options.modelType ?? null,
       loneArithmetic: options.loneArithmetic ?? false,
+      equalization: options.equalization ?? null,
       ignored: options.ignored ?? null,
     },
     versions: { holdfast: VERSION, deno: Deno.version.deno, v8: Deno.version.v8 },

@@ -3,6 +3,7 @@ import { type AccuracyAwareOptions, type MetricOption, OPTIONS } from "../accura
 import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../data/spelling.ts";
 import type { CalibrationOptions } from "../quantize/default_quantization.ts";
+import type { EqualizationOptions } from "../quantize/equalization.ts";
 import { presetNamed, type TargetDevice } from "../quantize/scheme.ts";
 import type { BiasCorrectionOptions } from "../quantize/bias_correction.ts";
 import type { IgnoredScope } from "../quantize/ignored.ts";
@@ -26,6 +27,7 @@ export interface QuantizeSettings extends
     | "targetDevice"
     | "modelType"
     | "loneArithmetic"
+    | "equalization"
     | "ignored"
   > {
   /** Metrics that a configuration asks for; empty for none. */
@@ -52,6 +54,7 @@ export function settingsOf(given: GivenParameters): QuantizeSettings {
     ...optional("targetDevice", value<TargetDevice>("target_device")),
     ...optional("modelType", value<"transformer">("model_type")),
     ...optional("loneArithmetic", value<boolean>("lone_arithmetic")),
+    ...optional("equalization", equalization(given)),
     ...optional("ignored", ignoredOf(given)),
     metrics,
     notes,
@@ -106,6 +109,18 @@ function calibrationOptions(given: GivenParameters): CalibrationOptions {
     ...optional("activationRange", activations?.range ?? range),
     ...optional("saturationFix", value<"no" | "first_layer" | "all">("saturation_fix")),
     ...optional("biasCorrection", biasCorrection(given)),
+  };
+}
+
+/** Smoothing is off unless asked for; its share alone does not ask for it. */
+function equalization(given: GivenParameters): EqualizationOptions | undefined {
+  const channelAlignment = given.get("activation_channel_alignment")?.value as boolean | undefined;
+  const isSmooth = given.get("smooth_quant")?.value === true;
+  if (channelAlignment === undefined && !isSmooth) return undefined;
+  const alpha = given.get("smooth_quant_alpha")?.value as number | undefined;
+  return {
+    ...optional("channelAlignment", channelAlignment),
+    ...(isSmooth ? { smoothQuant: optional("alpha", alpha) } : {}),
   };
 }
 
