@@ -1,10 +1,11 @@
 // One invocation computes TILE_ROWS x TILE_COLUMNS results of y = alpha * a * b + beta * c, for every matrix of a batch.
 //
 // a is packed in tiles of rows (pack_rows.wgsl): [matrix][row tile][depth][TILE_ROWS]; b is row-major, its rows a whole
-// number of quads. Neighbouring invocations take neighbouring column tiles of one row tile. Batch axes come in two
-// kinds: along the inner one a stays the same, so that it counts as more columns, and a tile may hold quads of two
-// matrices; the outer ones step all operands. clear, place, step and store are generated for the tile (matmul_code.ts):
-// the naga compiler does not unroll loops.
+// number of quads. Neighbouring invocations take neighbouring quads of one row tile; the quads of one invocation lie a
+// workgroup apart, so that every load and store of a workgroup is one run of memory. Batch axes come in two kinds: along
+// the inner one a stays the same, so that it counts as more columns, and a tile may hold quads of two matrices; the outer
+// ones step all operands. clear, place, step and store are generated for the tile (matmul_code.ts): the naga compiler
+// does not unroll loops. step makes DEPTH_STEPS steps; every slice is a multiple of it.
 struct Params {
   rows: u32,
   columns: u32,
@@ -48,7 +49,7 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   var rest = group.x + group.y * groups.x;
-  let unit = (rest % params.unit_groups) * WORKGROUP_SIZE + lane;
+  let quad = (rest % params.unit_groups) * (WORKGROUP_SIZE * TILE_COLUMNS / 4) + lane;
   rest = rest / params.unit_groups;
   let row_tile = rest % params.row_tiles;
   rest = rest / params.row_tiles;
@@ -72,13 +73,12 @@ fn main(
     y_at += at * params.outer_y[q][p];
   }
   let row = row_tile * TILE_ROWS;
-  let quad = unit * (TILE_COLUMNS / 4);
   let first = slice * params.span;
   let end = min(first + params.span, params.depth);
   let a_first = a_at + row_tile * params.depth * (TILE_ROWS / 4);
   place(quad, b_at, y_at);
   clear();
-  for (var k = first; k < end; k++) {
+  for (var k = first; k < end; k += DEPTH_STEPS) {
     step(a_first + k * (TILE_ROWS / 4), k * params.b_quads, lane);
   }
   store(row, 0u, 0u, c_at);

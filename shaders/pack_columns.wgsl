@@ -1,30 +1,47 @@
 // Copies matrices so that every row is a whole number of quads: [matrix][row][column] with any strides becomes
-// [matrix][row][4 * quads], columns past the end zero. One invocation writes one element.
+// [matrix][row][4 * quads], columns past the end zero. One invocation writes one quad of four rows: finding its place takes
+// longer than a copy.
 struct Params {
   length: u32,
   rows: u32,
+  row_blocks: u32,
   columns: u32,
-  padded_columns: u32,
+  quads: u32,
   row_stride: u32,
   column_stride: u32,
   matrix_stride: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
 @group(1) @binding(0) var<uniform> params: Params;
+
+fn element(x_at: u32, column: u32) -> f32 {
+  return select(0.0, x[x_at + min(column, params.columns - 1u) * params.column_stride], column < params.columns);
+}
+
+fn copy_row(matrix: u32, row: u32, quad: u32) {
+  if (row >= params.rows) { return; }
+  let x_at = matrix * params.matrix_stride + row * params.row_stride;
+  let column = 4u * quad;
+  y[(matrix * params.rows + row) * params.quads + quad] = vec4<f32>(
+    element(x_at, column),
+    element(x_at, column + 1u),
+    element(x_at, column + 2u),
+    element(x_at, column + 3u),
+  );
+}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let index = flat_index(id, groups, WORKGROUP_SIZE);
   if (index >= params.length) { return; }
-  let column = index % params.padded_columns;
-  let rest = index / params.padded_columns;
-  let row = rest % params.rows;
-  let matrix = rest / params.rows;
-  var value = 0.0;
-  if (column < params.columns) {
-    value = x[matrix * params.matrix_stride + row * params.row_stride + column * params.column_stride];
-  }
-  y[index] = value;
+  let quad = index % params.quads;
+  let rest = index / params.quads;
+  let row = 4u * (rest % params.row_blocks);
+  let matrix = rest / params.row_blocks;
+  copy_row(matrix, row, quad);
+  copy_row(matrix, row + 1u, quad);
+  copy_row(matrix, row + 2u, quad);
+  copy_row(matrix, row + 3u, quad);
 }

@@ -35,6 +35,12 @@ export interface Tile {
   readonly slices: number;
 }
 
+/** The tile of a matrix product. */
+export interface MatmulTile extends Tile {
+  /** Steps of the reduction between two turns of the loop; 1 where the depth is no multiple of it. */
+  readonly steps: number;
+}
+
 /** Windows over single planes. */
 export interface BlockShape {
   /** Extents of the result. */
@@ -53,7 +59,7 @@ export interface BlockTile {
 
 /** Tiles chosen by shape; undefined where the default shall be used. */
 export interface TileChoice {
-  readonly matmul?: (shape: MatmulShape) => Tile | undefined;
+  readonly matmul?: (shape: MatmulShape) => MatmulTile | undefined;
   readonly conv?: (shape: ConvShape) => Tile | undefined;
   readonly block?: (shape: BlockShape) => BlockTile | undefined;
 }

@@ -7,6 +7,8 @@ export interface MatmulCode {
   readonly columns: number;
   /** Invocations that share a through broadcasts; 0 for none. */
   readonly lanes: number;
+  /** Steps along the depth that one call makes. */
+  readonly steps: number;
   readonly addend: AddendKind;
   /** Whether the rows of y are whole numbers of quads. */
   readonly storesQuads: boolean;
@@ -15,10 +17,19 @@ export interface MatmulCode {
 /** The type `Y` and the functions `clear`, `place`, `step` and `store` that the kernel calls. */
 export function matmulFunctions(code: MatmulCode): string {
   const quads = code.columns / 4;
-  const a = sharedQuads("a", "a", "a_at", code.rows / 4, code.lanes);
+  const a = Array.from(
+    { length: code.steps },
+    (_, step) => sharedQuads(`a${step}_`, "a", `a_at + ${step * code.rows / 4}u`, code.rows / 4, code.lanes),
+  );
+  const loads = (step: number) =>
+    `${a[step]!.loads}
+${unroll(quads, (quad) => `  let b${step}_${quad} = b[b_at_${quad} + b_row + ${step}u * params.b_quads];`)}`;
+  // All steps of one accumulator at a time: between them it stays in a register.
+  const sum = (row: number, quad: number) =>
+    a.reduce((before, _, step) => `fma(r${row}_${step}, b${step}_${quad}, ${before})`, `acc_${row}_${quad}`);
   const update = (row: number) =>
-    `  let r${row} = vec4<f32>(${a.element(row)});
-${unroll(quads, (quad) => `  acc_${row}_${quad} = fma(r${row}, b${quad}, acc_${row}_${quad});`)}`;
+    `${unroll(code.steps, (step) => `  let r${row}_${step} = vec4<f32>(${a[step]!.element(row)});`)}
+${unroll(quads, (quad) => `  acc_${row}_${quad} = ${sum(row, quad)};`)}`;
   return `${accumulators(code.rows, quads)}
 ${
     unroll(quads, (quad) =>
@@ -28,8 +39,7 @@ fn place(quad: u32, b_at: u32, y_at: u32) {
 ${unroll(quads, placeQuad)}
 }
 fn step(a_at: u32, b_row: u32, lane: u32) {
-${a.loads}
-${unroll(quads, (quad) => `  let b${quad} = b[b_at_${quad} + b_row];`)}
+${unroll(code.steps, loads)}
 ${unroll(code.rows, update)}
 }
 ${
@@ -49,11 +59,12 @@ ${
 /** Quads past the last one are read there again, and not stored: no column of theirs is below `params.columns`. */
 function placeQuad(quad: number): string {
   return `  {
-    let known = min(quad + ${quad}u, params.units - 1u);
+    let own = quad + ${quad}u * WORKGROUP_SIZE;
+    let known = min(own, params.units - 1u);
     let matrix = known / params.b_quads;
     let column = known % params.b_quads;
     b_at_${quad} = b_at + matrix * params.inner_b + column;
-    column_${quad} = select(params.columns, 4u * column, quad + ${quad}u < params.units);
+    column_${quad} = select(params.columns, 4u * column, own < params.units);
     y_at_${quad} = y_at + matrix * params.inner_y + 4u * column;
   }`;
 }

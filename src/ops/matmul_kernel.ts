@@ -1,7 +1,7 @@
 /** Batched matrix products on the GPU: the kernel behind MatMul, Gemm and pointwise convolution. */
 import code from "../../shaders/matmul.wgsl" with { type: "text" };
 import { type Dispatch, dispatch, linearGrid, type Lowering, type Shader, type Slot } from "../base/dispatch.ts";
-import type { KernelTarget, Tile } from "../base/kernel_target.ts";
+import type { KernelTarget, MatmulTile } from "../base/kernel_target.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { matmulFunctions } from "./matmul_code.ts";
 import { alignRows, LoweringBuilder, type MatrixList, type Packed, packRows } from "./packing.ts";
@@ -10,7 +10,7 @@ import type { AddendKind } from "./tile_code.ts";
 import { matmulTile } from "./tiles.ts";
 
 const shader: Shader<
-  "WORKGROUP_SIZE" | "TILE_ROWS" | "TILE_COLUMNS",
+  "WORKGROUP_SIZE" | "TILE_ROWS" | "TILE_COLUMNS" | "DEPTH_STEPS",
   | "rows"
   | "columns"
   | "depth"
@@ -37,7 +37,7 @@ const shader: Shader<
 > = {
   name: "matmul",
   code,
-  constants: ["WORKGROUP_SIZE", "TILE_ROWS", "TILE_COLUMNS"],
+  constants: ["WORKGROUP_SIZE", "TILE_ROWS", "TILE_COLUMNS", "DEPTH_STEPS"],
   uniforms: [
     "rows",
     "columns",
@@ -135,7 +135,7 @@ function addendKind(addend: Addend | undefined): AddendKind {
 
 function product(
   matmul: Matmul,
-  tile: Tile,
+  tile: MatmulTile,
   outerCount: number,
   a: Packed,
   b: Packed,
@@ -147,9 +147,16 @@ function product(
   const unitGroups = Math.ceil(units / (tile.columns / 4 * tile.workgroup));
   const rowTiles = Math.ceil(rows / tile.rows);
   const groups = unitGroups * rowTiles * tile.slices * outerCount;
+  const span = Math.ceil(depth / tile.slices);
+  const steps = depth % tile.steps === 0 && span % tile.steps === 0 ? tile.steps : 1;
   return dispatch(shader, {
     bindings: [a.slot, b.slot, c?.slot ?? a.slot, target],
-    constants: { WORKGROUP_SIZE: tile.workgroup, TILE_ROWS: tile.rows, TILE_COLUMNS: tile.columns },
+    constants: {
+      WORKGROUP_SIZE: tile.workgroup,
+      TILE_ROWS: tile.rows,
+      TILE_COLUMNS: tile.columns,
+      DEPTH_STEPS: steps,
+    },
     uniforms: {
       rows,
       columns,
@@ -159,7 +166,7 @@ function product(
       unit_groups: unitGroups,
       row_tiles: rowTiles,
       slices: tile.slices,
-      span: Math.ceil(depth / tile.slices),
+      span,
       outer_count: outerCount,
       outer_rank: outer.length,
       inner_b: inner.b * b.matrixQuads,
@@ -179,6 +186,7 @@ function product(
       rows: tile.rows,
       columns: tile.columns,
       lanes: tile.lanes,
+      steps,
       addend: addendKind(c),
       storesQuads: columns % 4 === 0,
     }),

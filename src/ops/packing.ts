@@ -52,11 +52,11 @@ const rowsShader: Shader<"WORKGROUP_SIZE" | "TILE_ROWS", PackUniforms | "row_til
   ],
 };
 
-const columnsShader: Shader<"WORKGROUP_SIZE", PackUniforms | "padded_columns"> = {
+const columnsShader: Shader<"WORKGROUP_SIZE", PackUniforms | "row_blocks" | "quads"> = {
   name: "pack_columns",
   code: packColumnsCode,
   constants: ["WORKGROUP_SIZE"],
-  uniforms: ["length", "rows", "columns", "padded_columns", "row_stride", "column_stride", "matrix_stride"],
+  uniforms: ["length", "rows", "row_blocks", "columns", "quads", "row_stride", "column_stride", "matrix_stride"],
 };
 
 /** Packs `rows` × `columns` matrices in tiles of rows: `[matrix][row tile][column][tileRows]`, rows past the end zero. */
@@ -95,22 +95,24 @@ export function alignRows(builder: LoweringBuilder, list: MatrixList, rows: numb
   const isAligned = rows > 0 && columns % 4 === 0 && list.columnStride === 1 && list.rowStride === columns &&
     (list.matrixStride % 4 === 0 || list.count === 1);
   if (isAligned) return { slot: list.slot, matrixQuads: list.matrixStride / 4, rowQuads: columns / 4 };
-  const padded = 4 * Math.ceil(columns / 4);
-  const length = list.count * rows * padded;
-  const slot = builder.temporary(length);
+  const quads = Math.ceil(columns / 4);
+  const rowBlocks = Math.ceil(rows / 4);
+  const slot = builder.temporary(4 * list.count * rows * quads);
+  const length = list.count * rowBlocks * quads;
   builder.dispatches.push(dispatch(columnsShader, {
     bindings: [list.slot, slot],
     constants: { WORKGROUP_SIZE },
     uniforms: {
       length,
       rows,
+      row_blocks: rowBlocks,
       columns,
-      padded_columns: padded,
+      quads,
       row_stride: list.rowStride,
       column_stride: list.columnStride,
       matrix_stride: list.matrixStride,
     },
     workgroups: linearGrid(length, WORKGROUP_SIZE),
   }));
-  return { slot, matrixQuads: rows * padded / 4, rowQuads: padded / 4 };
+  return { slot, matrixQuads: rows * quads, rowQuads: quads };
 }

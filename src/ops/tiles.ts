@@ -1,5 +1,13 @@
 /** How much of a result one invocation of the heavy kernels computes, where no measurement of the target says otherwise. */
-import type { BlockShape, BlockTile, ConvShape, KernelTarget, MatmulShape, Tile } from "../base/kernel_target.ts";
+import type {
+  BlockShape,
+  BlockTile,
+  ConvShape,
+  KernelTarget,
+  MatmulShape,
+  MatmulTile,
+  Tile,
+} from "../base/kernel_target.ts";
 
 /** Loop iterations that one invocation may run: lavapipe stops silently after 65,535. */
 export const MAX_ITERATIONS = 60000;
@@ -20,14 +28,23 @@ function tileRows(rows: number, candidates: readonly number[], loads: number): n
 /** Invocations per workgroup where no subgroup decides. */
 const INVOCATIONS = 8;
 
-function defaultMatmulTile({ rows, columns, depth, inner }: MatmulShape, { lanes }: KernelTarget): Tile {
+/** Multiply-accumulates from which on a product runs long enough to pay for compiling a kernel with more of it unrolled. */
+const LARGE_PRODUCT = 5e6;
+
+function defaultMatmulTile(shape: MatmulShape, { lanes }: KernelTarget): MatmulTile {
+  const { rows, columns, depth, inner, outer } = shape;
+  const isLarge = lanes > 0 && rows * columns * depth * inner * outer >= LARGE_PRODUCT;
+  const tileHeight = isLarge
+    ? tileRows(rows, [32, 24, 16, 8, 4], 34)
+    : tileRows(rows, lanes > 0 ? [24, 16, 8, 4] : [16, 8, 4], 16);
   const width = columns * inner;
   return {
-    rows: tileRows(rows, lanes > 0 ? [24, 16, 8, 4] : [16, 8, 4], 16),
-    columns: width > 8 ? 16 : width > 4 ? 8 : 4,
+    rows: tileHeight,
+    columns: width > 8 ? tileHeight === 32 ? 12 : 16 : width > 4 ? 8 : 4,
     workgroup: lanes || INVOCATIONS,
     lanes,
     slices: slicesOf(depth),
+    steps: isLarge ? 2 : 1,
   };
 }
 
@@ -67,7 +84,7 @@ function defaultBlockTile({ lines, columns, kernel, stride }: BlockShape): Block
 }
 
 /** The tile of a matrix product on a target. */
-export function matmulTile(shape: MatmulShape, target: KernelTarget): Tile {
+export function matmulTile(shape: MatmulShape, target: KernelTarget): MatmulTile {
   return target.tiles?.matmul?.(shape) ?? defaultMatmulTile(shape, target);
 }
 
