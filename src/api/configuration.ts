@@ -32,7 +32,8 @@ export function parseConfiguration(text: string, file: string): Configuration {
     throw new UsageError(`Cannot read ${file}: ${printParseErrorCode(first.error)} in line ${line}`);
   }
   const given = { value: root, where: file };
-  const sections = checkedKeys(given, { model: "any", compression: "any", engine: "any" });
+  // Editors find the schema by its own key.
+  const sections = checkedKeys(given, { $schema: "text", model: "any", compression: "any", engine: "any" });
   const { model, modelName } = parseModel(sections.model, file);
   const compression = parseCompression(sections.compression, file);
   const notes = sections.engine === undefined

@@ -1,9 +1,10 @@
 /** The command line's grammar: commands, options, help. */
 import { Command, CommanderError, Option } from "@commander-js/extra-typings";
-import { flagOf, METRIC_NAMES, type Parameter, PARAMETERS, VERSION } from "../../mod.ts";
+import { flagOf, METRIC_NAMES, type Parameter, PARAMETERS, PROBE_SAMPLES, VERSION } from "../../mod.ts";
 import { runCompare } from "./compare.ts";
 import { runDevice } from "./device.ts";
 import { runEvaluate } from "./evaluate.ts";
+import { runInit } from "./init.ts";
 import { runInspect } from "./inspect.ts";
 import { runQuantize } from "./quantize.ts";
 import { runRank } from "./rank.ts";
@@ -56,6 +57,24 @@ function createProgram(context: Context, end: End) {
       writeErr: (text) => terminal.say(text.trimEnd()),
     })
     .exitOverride();
+  program.command("init")
+    .description("Writes a dataset.json and a configuration for a model and a folder of data, and says why.")
+    .argument("<MODEL>", "ONNX file of the float network")
+    .argument("<DATA_FOLDER>", "Folder with samples, and labels where there are some")
+    .option(
+      "--output <folder>",
+      "Where both files go (default: dataset.json to the data, quantize.jsonc to the present folder)",
+    )
+    .option("--force", "Overwrite files that are there")
+    .option(
+      "--probe <N>",
+      `Samples on which normalizations are compared where there are labels (default: ${PROBE_SAMPLES})`,
+    )
+    .option("--no-probe", "Guess only: nothing is run")
+    .option("--software", TEXTS.software)
+    .option("--json", TEXTS.json)
+    .option("--verbose", TEXTS.verbose)
+    .action(async (model, data, options) => end(await runInit(context, [model, data], options)));
   addQuantize(program, context, end);
   program.command("evaluate")
     .description("Measures metrics of a model, float or QDQ, on a dataset.")

@@ -27,6 +27,7 @@ function given(values: Readonly<Record<string, unknown>>): GivenParameters {
 Deno.test("parseConfiguration() reads POT's sections with comments and trailing commas", () => {
   const configuration = parseConfiguration(
     `{
+      "$schema": "configuration.schema.json",
       /* both */ "model": { "model_name": "net", "model": "net.onnx", "weights": "net.bin" },
       "engine": { "type": "simplified", "data_source": "x" }, // another tool's
       "compression": {

@@ -27,13 +27,13 @@ Deno.test("a command line without a command shows help and is a usage error", as
   const { code, out, err } = await runCli([]);
   assert.equal(code, 2);
   assert.equal(out, "");
-  for (const name of ["quantize", "evaluate", "compare", "inspect", "verify", "device"]) {
+  for (const name of ["init", "quantize", "evaluate", "compare", "inspect", "verify", "device"]) {
     assert.match(err, new RegExp(`^  ${name} `, "m"));
   }
 });
 
 Deno.test("every command explains itself", async () => {
-  for (const name of ["quantize", "evaluate", "compare", "inspect", "verify", "device"]) {
+  for (const name of ["init", "quantize", "evaluate", "compare", "inspect", "verify", "device"]) {
     const { code, out, err } = await runCli([name, "--help"]);
     assert.equal(code, 0);
     assert.equal(err, "");
