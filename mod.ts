@@ -48,6 +48,7 @@ export {
   renderSweepPlot,
   type SweepReport,
 } from "./src/report/sweep_report.ts";
+export type { Target as QuantizeTarget } from "./src/accuracy/drop.ts";
 export type { Algorithm, Phase, QuantizeEvent, QuantizeOptions } from "./src/api/quantize_options.ts";
 export { datasetFromArrays } from "./src/data/memory_dataset.ts";
 export { type Dataset, type Labels, type SampleInput } from "./src/data/dataset.ts";
@@ -103,5 +104,5 @@ export { formatInspection } from "./src/report/inspection_text.ts";
 export { encodeReport, type Report, type ReportedStep, reportStep } from "./src/report/report.ts";
 export { renderHtmlReport } from "./src/report/html_report.ts";
 export { formatStep, formatSummary, formatValue } from "./src/report/summary.ts";
-export { formatBytes, formatCount, formatSeconds } from "./src/report/table.ts";
+export { formatBytes, formatCount, formatPlural, formatSeconds } from "./src/report/table.ts";
 export { drawGraph, pictureOf } from "./src/api/draw_graph.ts";

@@ -18,19 +18,21 @@ import { Trace } from "./trace.ts";
 export async function beginRun(
   problem: AccuracyProblem,
   options: AccuracyAwareOptions,
-  hooks: Pick<AccuracyAwareHooks, "onStep" | "signal">,
+  hooks: Pick<AccuracyAwareHooks, "onTargets" | "onBegin" | "onStep" | "signal">,
   memo: Memo,
 ): Promise<Run> {
   const { evaluator, groups } = problem;
   const { signal } = hooks;
   checkProblem(problem, options);
   const views = metricViews(evaluator, options.metrics);
-  const trace = new Trace(memo, hooks.onStep);
+  const trace = new Trace(memo, hooks.onStep, hooks.onBegin);
   const isGiven = !options.annotationFree && views.every(({ option }) => option.baselineValue !== undefined);
   const compared = comparedIndices(evaluator.sampleCount, options.metricSubsetRatio, isGiven, options.seed);
   const float = floatAssignment(groups);
+  if (!isGiven) trace.begin("baseline");
   const measured = isGiven ? undefined : await memo.evaluate(float, undefined, signal);
   const targets = targetsOf(views, options, isGiven, measured);
+  hooks.onTargets?.(targets);
   if (measured) {
     const drops = Object.fromEntries(targets.map(({ name }) => [name, 0]));
     const { values } = measured;

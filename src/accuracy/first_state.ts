@@ -11,11 +11,13 @@ import { tuneQuantization } from "./tune.ts";
  */
 export async function firstState(run: Run): Promise<State> {
   const { problem, options } = run;
+  run.trace.begin("quantize");
   let current = await measure(run, uniformAssignment(problem.groups, 0));
   const isMet = () => meetsTarget(run, current);
   recordState(run, "quantize", current, true, isMet() ? "target_met" : "first_state");
   for (const { action, candidate } of wholeNetworkTries(run)) {
     if (isMet()) return current;
+    run.trace.begin(action);
     const state = await measure(run, uniformAssignment(problem.groups, candidate));
     const replaces = action === "mixed" && options.compatibility === "pot";
     const isBetter = worstOf(run, state) < worstOf(run, current) || meetsTarget(run, state);

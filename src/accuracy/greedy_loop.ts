@@ -54,6 +54,7 @@ async function revertGroup(run: Run, search: Search, index: number): Promise<voi
   if (!group) return;
   search.iterations++;
   const reverted = revertedCandidate(group, run.options.revert);
+  run.trace.begin("revert", [index]);
   const state = await measure(run, withGroup(search.current.assignment, index, reverted));
   const isBetter = worstOf(run, state) < worstOf(run, search.current);
   const isReached = meetsTarget(run, state);

@@ -44,6 +44,7 @@ async function bestCandidate(
   const untried = group ? otherCandidates(group, present).filter((candidate) => !tried.has(candidate)) : [];
   if (!group || untried.length === 0) return undefined;
   search.mended.set(index, new Set([...tried, ...untried, present]));
+  run.trace.begin("mend", [index]);
   const choices = [present, revertedCandidate(group, run.options.revert), ...untried];
   const assignments = choices.map((candidate) => withGroup(assignment, index, candidate));
   const [before, float, ...scores] = await scoreAssignments(run, assignment, assignments, search.ranking.indices);

@@ -29,6 +29,7 @@ export async function potLoop(run: Run, start: State): Promise<LoopEnd> {
     const group = index === undefined ? undefined : run.problem.groups[index];
     if (index === undefined || !group) return { path: loop.path, reached: false, exhausted: true };
     const reverted = revertedCandidate(group, run.options.revert);
+    run.trace.begin("revert", [index]);
     const state = await measure(run, withGroup(loop.current.assignment, index, reverted));
     if (revertibleGroups(run.problem.groups, state.assignment).length === 0) {
       recordState(run, "revert", state, true, "nothing_left", index);

@@ -29,10 +29,11 @@ export async function putBack(run: Run, path: readonly State[]): Promise<State> 
   for (;;) {
     const batch = fittingPrefix(run, current, waiting).slice(0, size);
     if (batch.length === 0) return current;
+    const groups = batch.map(({ group }) => group);
+    run.trace.begin("put_back", groups);
     const state = await measure(run, withoutReversions(current.assignment, batch));
     const holds = meetsTarget(run, state);
     const { assignment, values, drops } = state;
-    const groups = batch.map(({ group }) => group);
     const reason = holds ? "target_holds" : "target_lost";
     run.trace.record({ action: "put_back", groups, assignment, values, drops, kept: holds, reason });
     if (!holds && batch.length === 1) return current;

@@ -29,6 +29,7 @@ export async function rankGroups(run: Run, state: State, target: Target): Promis
   const { problem: { groups }, options } = run;
   const indices = await subsetOf(run, state, target);
   const candidates = revertibleGroups(groups, state.assignment);
+  run.trace.begin("rank", candidates);
   const reverted = candidates.map((index) => {
     const group = groups[index];
     return withGroup(state.assignment, index, group ? revertedCandidate(group, options.revert) : 0);

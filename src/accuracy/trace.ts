@@ -69,14 +69,29 @@ export interface Step extends StepDraft, Spent {
   readonly seconds: number;
 }
 
-/** Collects steps and tells each to `onStep` as soon as it is decided. */
+/** What a run evaluates from here on: a step in the making, with the indices of the groups that it may change or scores. */
+export interface Work {
+  readonly action: Action;
+  readonly groups: readonly number[];
+}
+
+/** Collects steps and tells each to `onStep` as soon as it is decided, and to `onBegin` as soon as its evaluations begin. */
 export class Trace {
   readonly steps: Step[] = [];
   #spent: Spent;
   #time = performance.now();
 
-  constructor(readonly memo: Memo, readonly onStep?: (step: Step) => void) {
+  constructor(
+    readonly memo: Memo,
+    readonly onStep?: (step: Step) => void,
+    readonly onBegin?: (work: Work) => void,
+  ) {
     this.#spent = memo.spent;
+  }
+
+  /** Says what the next evaluations are for. No decision depends on it. */
+  begin(action: Action, groups: readonly number[] = []): void {
+    this.onBegin?.({ action, groups });
   }
 
   /** Appends a step; its cost is what the memo counted since the last one. */

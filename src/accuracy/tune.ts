@@ -12,6 +12,7 @@ import { biasGrid, RANGE_GRID, type TuningParameters } from "./tuning_grid.ts";
  * the target), otherwise `state`.
  */
 export async function tuneQuantization(run: Run, state: State): Promise<State> {
+  run.trace.begin("tune");
   const indices = await tuningSubset(run, state);
   const ranges = await evaluateGrid(run, RANGE_GRID, indices);
   const bestRange = lowestError(run.views, ranges);

@@ -46,7 +46,11 @@ export async function assembleProblem(
   const bench = await Workbench.open(runtime, model, options);
   for (const name of list.idle) bench.note(`try_first ${name} has no effect: the settings have it already`);
   clock.enter("calibrate");
-  for (const one of list.options) await bench.addCandidate(one);
+  for (const [index, one] of list.options.entries()) {
+    const label = one.label ?? "";
+    options.onEvent?.({ kind: "candidate", label, number: index + 1, count: list.options.length });
+    await bench.addCandidate(one);
+  }
   const activationsCandidate = resolved.revert === "activations" ? bench.addWeightsOnly() : undefined;
   const groups = bench.groupInfos(activationsCandidate);
   clock.enter("accuracy");
@@ -74,6 +78,11 @@ export async function assembleProblem(
     },
     options: options.tryFirst ? { ...loop, tryFirst: list.tryFirst } : loop,
     hooks: {
+      onTargets: (targets) => options.onEvent?.({ kind: "targets", targets }),
+      onBegin: ({ action, groups: indices }) => {
+        const names = indices.flatMap((index) => groups[index]?.name ?? []);
+        options.onEvent?.({ kind: "begin", action, groups: names });
+      },
       onStep: (step) => options.onEvent?.({ kind: "step", step, group: groups[step.group ?? -1]?.name }),
       ...(options.signal ? { signal: options.signal } : {}),
       ...opened,
@@ -87,6 +96,7 @@ export async function assembleProblem(
     async certify(assignment, effective) {
       const { held } = bench.data;
       if (!held) return undefined;
+      options.onEvent?.({ kind: "begin", action: "certify", groups: [] });
       using certifying = bench.openEvaluator(session, held, false);
       const memo = new Memo(certifying.evaluator, opened?.journal, `${opened?.keyPrefix ?? ""}|held`);
       return await certify(memo, assignment, effective, options.signal);

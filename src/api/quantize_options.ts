@@ -1,6 +1,7 @@
 /** What a caller may say about a quantization, and what it hears while it runs. */
+import type { Target } from "../accuracy/drop.ts";
 import type { AccuracyAwareOptions } from "../accuracy/options.ts";
-import type { Step } from "../accuracy/trace.ts";
+import type { Action, Step } from "../accuracy/trace.ts";
 import type { Journal } from "../accuracy/memo.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Metric } from "../evaluate/metric.ts";
@@ -22,10 +23,16 @@ export type Phase = "prepare" | "calibrate" | "accuracy" | "export" | "measure";
 /** What a caller hears. */
 export type QuantizeEvent =
   | { readonly kind: "phase"; readonly phase: Phase }
-  /** Samples done within the calibration pass or evaluation under way. */
+  /** Samples done within the passes or evaluations under way; a ranking counts each sample once per group. */
   | { readonly kind: "progress"; readonly done: number; readonly total: number }
+  /** Calibration of a candidate begins, the `number`-th from 1 of `count`. */
+  | { readonly kind: "candidate"; readonly label: string; readonly number: number; readonly count: number }
   /** Names of all groups, by index, before the loop starts. */
   | { readonly kind: "groups"; readonly names: readonly string[] }
+  /** What the loop allows, once the float network is measured: drops are in the metric's own unit. */
+  | { readonly kind: "targets"; readonly targets: readonly Target[] }
+  /** Evaluations for a step begin, or with "certify" those on the samples held back; with the names of the groups it may change or scores. */
+  | { readonly kind: "begin"; readonly action: Action | "certify"; readonly groups: readonly string[] }
   /** A step of the accuracy-aware loop, as soon as it is decided. */
   | { readonly kind: "step"; readonly step: Step; readonly group: string | undefined }
   | { readonly kind: "note"; readonly text: string };

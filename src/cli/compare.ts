@@ -42,12 +42,13 @@ export async function runCompare(
   const output = options.output === undefined ? undefined : await OutputFolder.open(options.output);
   using runtime = await Runtime.open({ software: options.software ?? false });
   const progress = new Progress(terminal);
+  progress.begin("Comparing");
   const comparison = await compareModels(runtime, first, second, dataset, {
     limit,
     batchSize,
     memoryBudget,
     signal,
-    onProgress: (done, total) => progress.show("Comparing", done, total),
+    onProgress: (done, total) => progress.show(done, total),
   });
   dataset.close();
   for (const note of comparison.notes) terminal.say(`note: ${note}`);

@@ -40,6 +40,7 @@ export async function runEvaluate(context: Context, path: string, options: Evalu
   const profile = await openProfileFile(options.profile);
   using runtime = await Runtime.open({ software: options.software ?? false, profile: profile !== undefined });
   const progress = new Progress(terminal);
+  progress.begin("Evaluating");
   const result = await evaluateModel(runtime, model, dataset, {
     metrics,
     reference,
@@ -47,7 +48,7 @@ export async function runEvaluate(context: Context, path: string, options: Evalu
     batchSize,
     memoryBudget,
     signal,
-    onProgress: (done, total) => progress.show("Evaluating", done, total),
+    onProgress: (done, total) => progress.show(done, total),
   });
   for (const note of result.notes) terminal.say(`note: ${note}`);
   const { values, samples, seconds } = result;

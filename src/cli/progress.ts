@@ -1,38 +1,82 @@
-/** Progress on standard error: a live line on a terminal, nothing but finished steps in a pipe. */
+/** Progress of work on samples: bars on a terminal, now and then a line in a pipe. */
 import { formatCount, formatSeconds } from "../../mod.ts";
-import type { Terminal } from "./terminal.ts";
+import type { LiveRow, Terminal } from "./terminal.ts";
 
-/** Time between two drawings of the live line, in ms. */
-const INTERVAL_MS = 100;
+/** In a pipe, time after which work that is still under way is told of, in ms. */
+const SILENCE_MS = 60_000;
 
-/** Columns of the bar. */
-const BAR_WIDTH = 24;
+/** One of several parts, the first of which takes about as long as all others: they use what it gathered. */
+export interface Part {
+  /** From 1. */
+  readonly number: number;
+  readonly count: number;
+}
 
-/** Draws how far the present pass over samples is. */
+/** Shows how far the present work is, how fast it goes and how long it will take. */
 export class Progress {
   readonly #terminal: Terminal;
-  #started = performance.now();
-  #drawn = 0;
+  readonly #now: () => number;
+  #what = "";
+  #part: Part | undefined;
+  /** When the first of the parts began. */
+  #begun = 0;
+  #passBegun = 0;
   #done = Infinity;
+  #said = 0;
+  /** Passes over before this one, within the part. */
+  #passes = 0;
 
-  constructor(terminal: Terminal) {
+  /** `now` gives the time in ms. */
+  constructor(terminal: Terminal, now: () => number = () => performance.now()) {
     this.#terminal = terminal;
+    this.#now = now;
   }
 
-  /** Samples done in the pass under way; fewer than before means a new pass. */
-  show(what: string, done: number, total: number): void {
-    const now = performance.now();
-    if (done < this.#done) this.#started = now;
+  /** Work begins under a name, in one piece or as one of several parts. */
+  begin(what: string, part?: Part, others: readonly LiveRow[] = []): void {
+    const now = this.#now();
+    if (part === undefined || part.number === 1) this.#begun = now;
+    this.#what = what;
+    this.#part = part;
+    this.#passes = 0;
+    this.#done = Infinity;
+    this.#said = now;
+    this.#terminal.showLive([{ name: what, progress: this.#share(0), text: "" }, ...others]);
+  }
+
+  /** Samples done in the pass under way, fewer than before in a new pass; `others` are shown below. */
+  show(done: number, total: number, others: readonly LiveRow[] = []): void {
+    const now = this.#now();
+    if (done < this.#done) {
+      if (this.#done !== Infinity) this.#passes++;
+      this.#passBegun = now;
+    }
     this.#done = done;
-    if (!this.#terminal.isLive || (done < total && now - this.#drawn < INTERVAL_MS)) return;
-    this.#drawn = now;
-    const seconds = (now - this.#started) / 1000;
-    const rate = seconds > 0 ? done / seconds : 0;
-    const filled = Math.round(BAR_WIDTH * done / Math.max(1, total));
-    const bar = `[${"#".repeat(filled)}${" ".repeat(BAR_WIDTH - filled)}]`;
-    const speed = rate > 0 && Number.isFinite(rate)
-      ? `  ${formatCount(rate)}/s  ${formatSeconds((total - done) / rate)} left`
-      : "";
-    this.#terminal.showLive(`${what} ${bar} ${formatCount(done)} of ${formatCount(total)}${speed}`);
+    const text = this.#describe(now, done, total);
+    if (this.#terminal.isLive) {
+      this.#terminal.showLive([{ name: this.#what, progress: this.#share(done / total), text }, ...others]);
+    } else if (now - this.#said > SILENCE_MS) {
+      this.#said = now;
+      this.#terminal.say(`  … ${this.#what}: ${text}`);
+    }
+  }
+
+  #describe(now: number, done: number, total: number): string {
+    const seconds = (now - this.#passBegun) / 1000;
+    const rate = done / seconds;
+    const count = `${formatCount(done)} of ${formatCount(total)} samples`;
+    if (!(rate > 0) || !Number.isFinite(rate)) return count;
+    const share = this.#share(done / total);
+    const left = this.#part ? (now - this.#begun) / 1000 * (1 - share) / share : (total - done) / rate;
+    return `${count}, ${formatCount(rate)}/s, ${formatSeconds(left)} left`;
+  }
+
+  /** Share of all parts. Nobody knows how many passes a part takes: each is taken for half of what is left of it. */
+  #share(ofPass: number): number {
+    if (!this.#part) return ofPass;
+    const { number, count } = this.#part;
+    const ofPart = 1 - 0.5 ** this.#passes * (1 - ofPass / 2);
+    if (count === 1) return ofPart;
+    return number === 1 ? ofPart / 2 : (1 + (number - 2 + ofPart) / (count - 1)) / 2;
   }
 }

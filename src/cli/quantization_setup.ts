@@ -4,7 +4,6 @@ import {
   type Configuration,
   type Dataset,
   flagOf,
-  formatStep,
   type GivenValue,
   type Holds,
   loadModel,
@@ -14,9 +13,7 @@ import {
   PARAMETERS,
   parseConfiguration,
   parseHolds,
-  type QuantizeEvent,
   type QuantizeOptions,
-  reportStep,
   requestMetrics,
   Runtime,
   settingsOf,
@@ -24,7 +21,7 @@ import {
   valueFromText,
 } from "../../mod.ts";
 import { integerOption, memoryOption, numberOption, requiredOption } from "./number_option.ts";
-import { Progress } from "./progress.ts";
+import { QuantizationProgress } from "./quantization_progress.ts";
 import type { CommonOptions, Context, Terminal } from "./terminal.ts";
 
 /** Options of `quantize`, `sweep` and `rank` beyond the parameters of the table. */
@@ -88,6 +85,7 @@ export async function setUpQuantization(
     await Runtime.open({ software: options.software ?? false, profile: options.profile !== undefined }),
   );
   sayAdapter(terminal, runtime);
+  const progress = new QuantizationProgress(terminal, requested.metrics[0]?.name ?? "");
   const { accuracy, metrics: _metrics, notes: _notes, ...rest } = settings;
   const quantizeOptions: QuantizeOptions = {
     ...rest,
@@ -102,7 +100,7 @@ export async function setUpQuantization(
       ? undefined
       : { path: output.pathOf("journal.jsonl"), restart: options.restart ?? false },
     signal,
-    onEvent: eventListener(terminal, requested.metrics[0]?.name ?? ""),
+    onEvent: (event) => progress.hear(event),
   };
   const resources = stack.move();
   return { output, model, runtime, options: quantizeOptions, [Symbol.dispose]: () => resources.dispose() };
@@ -157,41 +155,4 @@ function requiredArgument(path: string | undefined): string {
 
 function sayAdapter(terminal: Terminal, { adapter }: Runtime): void {
   terminal.say(`Adapter: ${adapter.description}${adapter.isSoftware ? " (software)" : ""}`);
-}
-
-const PHASES = {
-  prepare: "Preparing the network",
-  calibrate: "Calibrating",
-  accuracy: "Finding what int8 costs",
-  export: "Exporting",
-  measure: "Measuring layers",
-} as const;
-
-/** Says every phase and step in a line, and shows the samples of the pass under way. */
-function eventListener(terminal: Terminal, metric: string): (event: QuantizeEvent) => void {
-  const progress = new Progress(terminal);
-  let names: readonly string[] = [];
-  let phase: string = PHASES.prepare;
-  return (event) => {
-    switch (event.kind) {
-      case "phase":
-        phase = PHASES[event.phase];
-        terminal.say(phase);
-        break;
-      case "groups":
-        names = event.names;
-        terminal.say(`${names.length} groups`);
-        break;
-      case "progress":
-        progress.show(phase, event.done, event.total);
-        break;
-      case "step":
-        terminal.say(
-          `  ${formatStep(reportStep(event.step, metric, (index) => names[index] ?? String(index)), metric)}`,
-        );
-        break;
-      case "note":
-        terminal.say(`note: ${event.text}`);
-    }
-  };
 }

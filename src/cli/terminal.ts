@@ -1,13 +1,23 @@
 /** Where commands write to. */
 
+/** One bar with a name before and figures behind it. */
+export interface LiveRow {
+  readonly name: string;
+  /** Share of the bar that is filled, 0 to 1. */
+  readonly progress: number;
+  /** Share at which a mark stands: where the filled part has to come down to. */
+  readonly mark?: number | undefined;
+  readonly text: string;
+}
+
 /** Standard output and error of the process. */
 export interface Terminal {
   /** A line of the result. */
   print(line: string): void;
   /** A line about the work: progress and messages. */
   say(line: string): void;
-  /** Overwrites the line at the cursor, where messages go to a terminal; says nothing elsewhere. */
-  showLive(line: string): void;
+  /** Draws rows at the bottom, in the place of those before, where messages go to a terminal; does nothing elsewhere. */
+  showLive(rows: readonly LiveRow[]): void;
   /** Whether messages go to a terminal. */
   readonly isLive: boolean;
 }

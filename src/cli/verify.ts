@@ -23,7 +23,8 @@ export async function runVerify(context: Context, paths: readonly string[], opti
   for await (const verdict of verifyFolders(folders, { closeness, software, signal })) {
     verdicts.push(verdict);
     if (options.json) {
-      terminal.showLive(`${verdicts.length} of ${folders.length} folders`);
+      const [done, total] = [verdicts.length, folders.length];
+      terminal.showLive([{ name: "Verifying", progress: done / total, text: `${done} of ${total} folders` }]);
     } else {
       terminal.print(lineOf(verdict));
     }

@@ -52,8 +52,16 @@ export class GpuStatistics {
   readonly #ranges = new Map<string, SampleRanges>();
   readonly #means = new Map<string, Float64Array>();
 
+  /** Passes that progress is shown of as one, and how many of them are over. */
+  #passes = { count: 1, over: 0 };
+
   constructor(parts: StatisticsParts) {
     this.#parts = parts;
+  }
+
+  /** Says that so many passes over equally many samples follow. */
+  expectPasses(count: number): void {
+    this.#passes = { count, over: 0 };
   }
 
   /** Smallest, largest and largest absolute value of each value, per sample. */
@@ -155,6 +163,7 @@ export class GpuStatistics {
   ): Promise<void> {
     if (nodes.length === 0) return;
     const { gpu, pipelines, feed, dataset, batch, memoryBudget, onProgress, signal } = this.#parts;
+    const { count, over } = this.#passes;
     const indices = this.#parts.indices.slice(0, sampleCount(this.#parts.indices.length, share));
     // What no reduction depends on is not computed: passes over the first layers cost little.
     const graph = removeDeadNodes(withInitializers(withSampleReductions(feed, nodes, batch), constants));
@@ -169,9 +178,10 @@ export class GpuStatistics {
         collect(0);
       },
       take: (_lane, position, outputs) => outputs.forEach((output, node) => take(node, position, output.data)),
-      onProgress: (done) => onProgress?.(done, indices.length),
+      onProgress: (done) => onProgress?.(over * indices.length + done, count * indices.length),
       ...(signal ? { signal } : {}),
     });
+    this.#passes = over + 1 < count ? { count, over: over + 1 } : { count: 1, over: 0 };
   }
 }
 

@@ -32,6 +32,7 @@ export async function correctInTurn(
   if (layers.length === 0) return corrected;
   const float = await source.channelMeans(outputs, { constants: new Map(), share: SHARE });
   const inOrder = layers.toSorted((a, b) => prepared.view.order(a.node.name) - prepared.view.order(b.node.name));
+  source.expectPasses?.(inOrder.length);
   for (const { bias, output, outputAxis } of inOrder) {
     const { shape, data } = prepared.graph.initializers.get(bias.value)!;
     const quantized = await source.channelMeans([{ name: output, axis: outputAxis }], { constants, share: SHARE });

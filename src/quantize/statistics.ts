@@ -37,6 +37,8 @@ export interface Variation {
 
 /** Where statistics of the float network over the calibration samples come from: the GPU, or a test. */
 export interface StatisticsSource {
+  /** Says that so many passes over equally many samples follow, which progress is then shown of as one. */
+  expectPasses?(count: number): void;
   /** Per-sample extremes of each value. */
   ranges(values: readonly string[]): Promise<ReadonlyMap<string, ValueStatistics>>;
   /**

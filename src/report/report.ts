@@ -68,6 +68,8 @@ export interface ReportedStep {
   readonly explanation: string;
   readonly seconds: number;
   readonly evaluations: number;
+  /** Samples evaluated, summed over the evaluations. */
+  readonly samples: number;
   readonly networkEquivalents: number;
   readonly ranking: {
     readonly metric: string;
@@ -255,8 +257,7 @@ function reportGroup(
 
 /** A step as reports and progress show it; `metric` is the one whose value leads, `nameOf` gives names of groups. */
 export function reportStep(step: Step, metric: string, nameOf: (group: number) => string): ReportedStep {
-  const { action, group, groups, values, drops, kept, reason, seconds, evaluations, networkEquivalents, ranking } =
-    step;
+  const { action, group, groups, values, drops, kept, reason, seconds, ranking } = step;
   return {
     action,
     group: group === undefined ? null : nameOf(group),
@@ -269,8 +270,9 @@ export function reportStep(step: Step, metric: string, nameOf: (group: number) =
     reason,
     explanation: REASONS[reason],
     seconds,
-    evaluations,
-    networkEquivalents,
+    evaluations: step.evaluations,
+    samples: step.samples,
+    networkEquivalents: step.networkEquivalents,
     ranking: ranking
       ? {
         metric: ranking.metric,

@@ -33,7 +33,7 @@ async function killAfter(args: readonly string[], steps: number): Promise<void> 
   for await (const text of process.stderr.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
-    seen += lines.filter((line) => line.startsWith("  ")).length;
+    seen += lines.filter((line) => /^ {2}(float network|ranked |.*, drop )/.test(line)).length;
     if (seen >= steps) break;
   }
   try {

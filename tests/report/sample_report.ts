@@ -18,6 +18,7 @@ function step(action: ReportedStep["action"], value: number | null, changes: Par
     explanation: "the drop is smaller than before",
     seconds: 1.5,
     evaluations: 1,
+    samples: 100,
     networkEquivalents: 100,
     ranking: null,
     ...changes,
