@@ -58,7 +58,7 @@ function eltwiseSource(view: GraphView, node: Node): string | undefined {
 }
 
 /** Whether a node multiplies by a constant what a following node adds a constant to. */
-function isScaleShift(view: GraphView, node: Node): boolean {
+export function isScaleShift(view: GraphView, node: Node): boolean {
   if (node.type !== "Mul" || operandBesideConstant(view, node) === undefined) return false;
   const next = view.onlyConsumer(node.outputs[0]!);
   return next?.type === "Add" && operandBesideConstant(view, next) !== undefined;
