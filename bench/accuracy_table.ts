@@ -162,11 +162,12 @@ async function measure(
       console.error(`${row.name}: ${label} ${values[label]}`);
     }
     const measured = { name: row.name, metric: metrics[0]!.name, samples: dataset.length, values };
-    if (options.parity === 0 || row.metric !== "accuracy") return measured;
+    if (options.parity === 0) return measured;
     const bytes = new Uint8Array(
       encodeModel(exportGraph(buildQdq(prepared, candidates, prepared.layout.groups.map(() => 0)))),
     );
-    return { ...measured, parity: await measureParity(runtime, bytes, row.dataset, options.parity) };
+    const parity = await measureParity(runtime, bytes, row.dataset, { limit: options.parity, metric: row.metric });
+    return { ...measured, parity };
   } finally {
     whole.close();
     calibration.close();
@@ -187,8 +188,8 @@ function formatRows(rows: readonly Measured[], recipes: readonly string[]): stri
       return `${percent(values[label]!)} (${change > 0 ? "+" : ""}${change.toFixed(2)})`;
     }),
     parity
-      ? `${percent(parity.agreement)} of ${parity.samples}; top-1 ${percent(parity.holdfastAccuracy)} / ${
-        percent(parity.onnxRuntimeAccuracy)
+      ? `${percent(parity.agreement ?? NaN)} of ${parity.samples}; ${percent(parity.holdfast)} / ${
+        percent(parity.onnxRuntime)
       }`
       : "",
   ]);

@@ -1,60 +1,165 @@
 /**
- * Whether ONNX Runtime gives what Holdfast reports: top-1 accuracy of both and the share of samples on which they agree.
+ * Whether ONNX Runtime gives what Holdfast reports: the metric in both, and where they choose the same class.
  *
- *     deno run -A bench/ort_parity.ts MODEL.onnx DATASET [LIMIT]
+ *     deno run -A bench/ort_parity.ts MODEL.onnx DATASET [--limit N] [--metric NAME] [--unoptimized]
+ *
+ * `--unoptimized` also runs ONNX Runtime without graph optimizations, in which QDQ models compute in float: what both of its ways
+ * differ in is the rounding of integer kernels.
  */
-import { accuracy, argMax, evaluateModel, loadModel, meanMetric, openDataset, Runtime } from "../mod.ts";
+import { parseArgs } from "node:util";
+import {
+  argMax,
+  type EvaluatedSample,
+  evaluateModel,
+  type HostTensor,
+  loadModel,
+  type Metric,
+  openDataset,
+  openMetrics,
+  Runtime,
+} from "../mod.ts";
+import { elementCount } from "../src/base/tensor.ts";
 import { runOnnxRuntime } from "./onnxruntime.ts";
+
+/** What to compare. */
+export interface ParityOptions {
+  /** Samples, from the first on; all unless stated. */
+  readonly limit?: number | undefined;
+  /** As `--metric` takes it; `accuracy` unless stated. */
+  readonly metric?: string;
+  /** Whether ONNX Runtime runs without graph optimizations as well. */
+  readonly unoptimized?: boolean;
+}
 
 /** Parity of one model on one dataset. */
 export interface Parity {
+  readonly metric: string;
   readonly samples: number;
-  readonly holdfastAccuracy: number;
-  readonly onnxRuntimeAccuracy: number;
-  /** Share of samples with the same top-1 class. */
-  readonly agreement: number;
-  /** Largest difference of an output, relative to the largest magnitude of that sample's outputs. */
-  readonly maxRelativeError: number;
+  /** The metric in Holdfast. */
+  readonly holdfast: number;
+  /** The metric over ONNX Runtime's outputs. */
+  readonly onnxRuntime: number;
+  /** Share of equal classes: of samples, or of the steps or pixels of all samples. Undefined where outputs are no scores of classes. */
+  readonly agreement: number | undefined;
+  /**
+   * Largest difference of an element of the first output, relative to the largest magnitude in that sample; undefined where the
+   * metric needs classes alone.
+   */
+  readonly maxRelativeError: number | undefined;
+  /** ONNX Runtime without graph optimizations: its metric, and its agreement with Holdfast and with ONNX Runtime as above. */
+  readonly unoptimized?: {
+    readonly value: number;
+    readonly withHoldfast: number | undefined;
+    readonly withOptimized: number | undefined;
+  };
 }
 
-/** Measures parity over the first `limit` samples. */
+/** Measures parity. */
 export async function measureParity(
   runtime: Runtime,
   source: string | Uint8Array<ArrayBuffer>,
   datasetPath: string,
-  limit?: number,
+  options: ParityOptions = {},
 ): Promise<Parity> {
   const dataset = await openDataset(datasetPath);
   try {
     const model = await loadModel(source);
-    const own: Float32Array[] = [];
-    const recorder = meanMetric("recorder", "higher_better", ({ outputs, index }) => {
-      own[index] = Float32Array.from(outputs[0]!.data);
-      return 0;
+    const [metric] = await openMetrics([options.metric ?? "accuracy"]);
+    if (!metric) throw new RangeError("Cannot compare without a metric");
+    const own: EvaluatedSample[] = [];
+    const result = await evaluateModel(runtime, model, dataset, {
+      metrics: [recording(metric, own)],
+      limit: options.limit,
     });
-    const result = await evaluateModel(runtime, model, dataset, { metrics: [accuracy(), recorder], limit });
-    let agree = 0;
-    let right = 0;
-    let maxRelativeError = 0;
-    const labels = dataset.labels?.kind === "classes" ? dataset.labels.values : undefined;
-    const indices = Array.from({ length: result.samples }, (_, index) => index);
-    const batch = typeof model.graph.inputs[0]!.shape?.[0] === "number" ? 1 : 16;
-    await runOnnxRuntime(source, dataset, indices, (index, [output]) => {
-      const scores = output!.data;
-      maxRelativeError = Math.max(maxRelativeError, relativeError(own[index]!, scores));
-      agree += argMax(scores) === argMax(own[index]!) ? 1 : 0;
-      right += argMax(scores) === labels?.[index] ? 1 : 0;
-    }, { batch });
+    const batch = typeof model.graph.inputs[0]?.shape?.[0] === "number" ? 1 : 16;
+    const inOnnxRuntime = async (optimize: boolean) => {
+      const found: EvaluatedSample[] = [];
+      const take = (index: number, outputs: readonly HostTensor[]) => {
+        const sample = own[index];
+        if (sample) found[index] = { ...sample, outputs: reduced(metric, outputs) };
+      };
+      await runOnnxRuntime(source, dataset, [...own.keys()], take, { batch, optimize });
+      const run = metric.start(dataset);
+      for (const sample of found) run.add(sample);
+      return { found, value: run.value() };
+    };
+    const optimized = await inOnnxRuntime(true);
+    const float = options.unoptimized ? await inOnnxRuntime(false) : undefined;
     return {
+      metric: metric.name,
       samples: result.samples,
-      holdfastAccuracy: result.values["accuracy"]!,
-      onnxRuntimeAccuracy: right / result.samples,
-      agreement: agree / result.samples,
-      maxRelativeError,
+      holdfast: result.values[metric.name] ?? NaN,
+      onnxRuntime: optimized.value,
+      agreement: agreementOf(metric, own, optimized.found),
+      maxRelativeError: metric.reduction ? undefined : largestError(own, optimized.found),
+      ...(float && {
+        unoptimized: {
+          value: float.value,
+          withHoldfast: agreementOf(metric, own, float.found),
+          withOptimized: agreementOf(metric, optimized.found, float.found),
+        },
+      }),
     };
   } finally {
     dataset.close();
   }
+}
+
+/** A metric that also keeps its samples, by index. */
+function recording(metric: Metric, kept: EvaluatedSample[]): Metric {
+  return {
+    ...metric,
+    start(dataset) {
+      const run = metric.start(dataset);
+      return {
+        add(sample) {
+          const outputs = sample.outputs.map((tensor) => ({ ...tensor, data: tensor.data.slice() }));
+          kept[sample.index] = { ...sample, outputs };
+          return run.add(sample);
+        },
+        value: () => run.value(),
+      };
+    },
+  };
+}
+
+/** Outputs of a sample in the form that the metric asks for. */
+function reduced(metric: Metric, outputs: readonly HostTensor[]): readonly HostTensor[] {
+  const [first, ...others] = outputs;
+  const reduction = first && metric.reduction?.(first);
+  if (!first || !reduction) return outputs;
+  const { shape, data } = first;
+  const axis = reduction.axis < 0 ? reduction.axis + shape.length : reduction.axis;
+  const [extent, inner] = [shape[axis] ?? 1, elementCount(shape.slice(axis + 1))];
+  const classes = Float32Array.from({ length: data.length / extent }, (_, place) => {
+    const start = Math.floor(place / inner) * extent * inner + place % inner;
+    return argMax(Array.from({ length: extent }, (_, one) => data[start + one * inner] ?? NaN));
+  });
+  return [{ dtype: "float32", shape: shape.toSpliced(axis, 1), data: classes }, ...others];
+}
+
+function agreementOf(
+  metric: Metric,
+  a: readonly EvaluatedSample[],
+  b: readonly EvaluatedSample[],
+): number | undefined {
+  const shares = a.map((sample, index) => {
+    const [one, other] = [sample.outputs[0], b[index]?.outputs[0]];
+    if (!one || !other) return NaN;
+    if (!metric.reduction) return one.shape.length === 1 ? Number(argMax(one.data) === argMax(other.data)) : NaN;
+    let equal = 0;
+    for (let place = 0; place < one.data.length; place++) equal += one.data[place] === other.data[place] ? 1 : 0;
+    return equal / one.data.length;
+  });
+  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  return Number.isNaN(mean) ? undefined : mean;
+}
+
+function largestError(a: readonly EvaluatedSample[], b: readonly EvaluatedSample[]): number {
+  return a.reduce((largest, sample, index) => {
+    const [actual, expected] = [sample.outputs[0], b[index]?.outputs[0]];
+    return actual && expected ? Math.max(largest, relativeError(actual.data, expected.data)) : largest;
+  }, 0);
 }
 
 /** Largest difference, relative to the largest magnitude expected. */
@@ -69,18 +174,37 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
 }
 
 if (import.meta.main) {
-  const [model, dataset, limit] = Deno.args;
+  const { values, positionals: [model, dataset] } = parseArgs({
+    args: Deno.args,
+    allowPositionals: true,
+    options: {
+      limit: { type: "string" },
+      metric: { type: "string", default: "accuracy" },
+      unoptimized: { type: "boolean", default: false },
+    },
+  });
   if (!model || !dataset) {
-    console.error("usage: deno run -A bench/ort_parity.ts MODEL.onnx DATASET [LIMIT]");
+    console.error(
+      "usage: deno run -A bench/ort_parity.ts MODEL.onnx DATASET [--limit N] [--metric NAME] [--unoptimized]",
+    );
     Deno.exit(2);
   }
   using runtime = await Runtime.open();
-  const parity = await measureParity(runtime, model, dataset, limit ? Number(limit) : undefined);
-  const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+  const { metric, unoptimized } = values;
+  const limit = values.limit === undefined ? undefined : Number(values.limit);
+  const parity = await measureParity(runtime, model, dataset, { limit, metric, unoptimized });
+  const percent = (share: number | undefined) => share === undefined ? "–" : `${(100 * share).toFixed(2)} %`;
   console.log(`adapter              ${runtime.adapter.description}`);
   console.log(`samples              ${parity.samples}`);
-  console.log(`top-1 Holdfast       ${percent(parity.holdfastAccuracy)}`);
-  console.log(`top-1 ONNX Runtime   ${percent(parity.onnxRuntimeAccuracy)}`);
-  console.log(`top-1 agreement      ${percent(parity.agreement)}`);
-  console.log(`max relative error   ${parity.maxRelativeError.toExponential(2)}`);
+  console.log(`metric               ${parity.metric}`);
+  console.log(`Holdfast             ${percent(parity.holdfast)}`);
+  console.log(`ONNX Runtime         ${percent(parity.onnxRuntime)}`);
+  console.log(`same class           ${percent(parity.agreement)}`);
+  console.log(`max relative error   ${parity.maxRelativeError?.toExponential(2) ?? "–"}`);
+  if (parity.unoptimized) {
+    const { value, withHoldfast, withOptimized } = parity.unoptimized;
+    console.log(`without optimizations ${percent(value)}`);
+    console.log(`  same class as Holdfast              ${percent(withHoldfast)}`);
+    console.log(`  same class as ONNX Runtime above    ${percent(withOptimized)}`);
+  }
 }
