@@ -64,6 +64,26 @@ const QUANTIZATION: readonly Omit<Parameter, "section">[] = [
     description: "Whether arithmetic that QDQ runtimes compute in float is quantized, as POT has it.",
   },
   {
+    pot: "activation_channel_alignment",
+    type: "boolean",
+    default: true,
+    description: "Whether the channels between convolutions that follow each other directly are brought to one range.",
+  },
+  {
+    pot: "smooth_quant",
+    type: "boolean",
+    default: false,
+    description: "Whether matrix products hand part of the spread of their inputs' channels over to their weights.",
+  },
+  {
+    pot: "smooth_quant_alpha",
+    type: "number",
+    low: 0,
+    high: 1,
+    default: 0.5,
+    description: "The share of that spread that weights take over.",
+  },
+  {
     pot: "saturation_fix",
     type: "choice",
     choices: ["no", "first_layer", "all"],

@@ -6,6 +6,7 @@ import type { CalibrationOptions } from "../quantize/default_quantization.ts";
 import type { EqualizationOptions } from "../quantize/equalization.ts";
 import { presetNamed, type TargetDevice } from "../quantize/scheme.ts";
 import type { BiasCorrectionOptions } from "../quantize/bias_correction.ts";
+import type { RangeEstimatorOptions } from "../quantize/estimators.ts";
 import type { IgnoredScope } from "../quantize/ignored.ts";
 import { type MetricSetting, parseIgnored, parseKind, parseMetrics, parseRangeEstimator } from "./nested_parameters.ts";
 import { checkParameter, type GivenValue, placeOf } from "./parameter_values.ts";
@@ -42,6 +43,9 @@ export function settingsOf(given: GivenParameters): QuantizeSettings {
   for (const [name, one] of given) {
     const note = checkNamed(name, one);
     if (note !== undefined) notes.push(note);
+  }
+  if (given.has("smooth_quant_alpha") && given.get("smooth_quant")?.value !== true) {
+    notes.push("smooth_quant_alpha has no effect without smooth_quant");
   }
   const value = <T>(name: string) => given.get(name)?.value as T | undefined;
   const metrics = given.has("metrics") ? parseMetrics(given.get("metrics")!) : [];
@@ -105,11 +109,16 @@ function calibrationOptions(given: GivenParameters): CalibrationOptions {
     ...optional("targetDevice", value<TargetDevice>("target_device")),
     ...optional("weights", weights?.scheme),
     ...optional("activations", activations?.scheme),
-    ...optional("weightRange", weights?.range ?? range),
+    ...optional("weightRange", weights?.range ?? (range && forWeights(range))),
     ...optional("activationRange", activations?.range ?? range),
     ...optional("saturationFix", value<"no" | "first_layer" | "all">("saturation_fix")),
     ...optional("biasCorrection", biasCorrection(given)),
   };
+}
+
+/** An estimator for both kinds as weights take it: the entropy of a distribution is that of activations alone. */
+function forWeights({ preset, ...ends }: RangeEstimatorOptions): RangeEstimatorOptions {
+  return preset === undefined || preset === "entropy" ? ends : { preset, ...ends };
 }
 
 /** Smoothing is off unless asked for; its share alone does not ask for it. */

@@ -153,10 +153,11 @@ function weightParameters(
   const { view, layout, aligned } = prepared;
   const narrowed = narrowedWeights(view, layout.quantizers, options.saturationFix ?? "no", aligned);
   const found = new Map<number, QuantizerParameters>();
+  const levels = schemes.weights.levelHigh - schemes.weights.levelLow;
   refuseOtherGranularity(prepared, schemes.weights);
   for (const { id, value, kind, channelAxis } of prepared.layout.quantizers) {
     if (kind !== "weight") continue;
-    const { min, max } = estimateWeights(value, constantOf(prepared, value), channelAxis, estimator);
+    const { min, max } = estimateWeights(value, constantOf(prepared, value), channelAxis, estimator, levels);
     const parameters = parametersOf(clipped(weightRange(min, max, schemes.weights), estimator));
     found.set(id, narrowed.has(id) ? halveCodes(parameters) : parameters);
   }

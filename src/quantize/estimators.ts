@@ -56,8 +56,14 @@ export function activationEstimator(
   return override(base, options, "activations");
 }
 
-/** Estimator of weights: no samples, hence no aggregation. */
+/**
+ * Estimator of weights: no samples, hence no aggregation. Throws UsageError for `entropy`: a channel has too few weights for a
+ * distribution to be told from its rounding.
+ */
 export function weightEstimator(mode: QuantizerScheme["mode"], options: RangeEstimatorOptions = {}): RangeEstimator {
+  if (options.preset === "entropy") {
+    throw new UsageError('Cannot use weights.range_estimator.preset "entropy": expected default, quantile or mse');
+  }
   const isQuantile = options.preset === "quantile";
   const base: RangeEstimator = mode === "symmetric"
     ? { min: end("min", "min"), max: end(isQuantile ? "abs_quantile" : "abs_max", "max") }

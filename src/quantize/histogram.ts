@@ -48,6 +48,15 @@ export function leastSquaresShare(histogram: Histogram, levels: number, shrink: 
   return bestShare((share) => squaredError(histogram, shrink(share), levels));
 }
 
+/** The same for values that are known one by one. */
+export function leastSquaresShareOf(values: Float64Array, levels: number, shrink: Shrink): number {
+  return bestShare((share) => {
+    const { low, high } = shrink(share);
+    const scale = (high - low) / levels;
+    return scale > 0 ? values.reduce((error, value) => error + roundingError(value, low, scale, levels), 0) : Infinity;
+  });
+}
+
 /**
  * The share of the range whose quantized distribution diverges least from the float one clipped to it (the calibration by
  * Kullback-Leibler divergence of Migacz, "8-bit Inference with TensorRT", 2017).
@@ -75,11 +84,15 @@ function squaredError({ low, high, counts }: Histogram, to: { low: number; high:
   for (let bin = 0; bin < counts.length; bin++) {
     const count = counts[bin]!;
     if (count === 0) continue;
-    const value = low + width * (bin + 0.5);
-    const code = Math.min(Math.max(roundHalfEven((value - to.low) / scale), 0), levels);
-    error += count * (value - (to.low + code * scale)) ** 2;
+    error += count * roundingError(low + width * (bin + 0.5), to.low, scale, levels);
   }
   return error;
+}
+
+/** Square of what a value loses when it is quantized to `levels + 1` codes from `low` on. */
+function roundingError(value: number, low: number, scale: number, levels: number): number {
+  const code = Math.min(Math.max(roundHalfEven((value - low) / scale), 0), levels);
+  return (value - (low + code * scale)) ** 2;
 }
 
 function divergence({ low, high, counts }: Histogram, to: { low: number; high: number }, levels: number): number {

@@ -7,6 +7,7 @@ import {
   histogramQuantile,
   leastDivergenceShare,
   leastSquaresShare,
+  leastSquaresShareOf,
 } from "./histogram.ts";
 import { channelIndexer } from "./fake_quantize.ts";
 import { ModelError } from "../base/errors.ts";
@@ -187,14 +188,15 @@ function refuseNotFinite(name: string, { min, max }: ValueStatistics): void {
 }
 
 /**
- * Ends of each channel of a constant: `axis` is that of the channels, undefined for one range in all. Throws ModelError,
- * naming the initializer, where an element is not finite.
+ * Ends of each channel of a constant: `axis` is that of the channels, undefined for one range in all; `levels` the number of codes
+ * less one, 255 unless stated. Throws ModelError, naming the initializer, where an element is not finite.
  */
 export function estimateWeights(
   name: string,
   tensor: HostTensor,
   axis: number | undefined,
   estimator: RangeEstimator,
+  levels = 255,
 ): { readonly min: Float64Array; readonly max: Float64Array } {
   const broken = tensor.data.findIndex((value) => !Number.isFinite(value));
   if (broken >= 0) {
@@ -204,9 +206,18 @@ export function estimateWeights(
   }
   const channels = axis === undefined ? 1 : tensor.shape[axis]!;
   const columns = splitChannels(tensor, axis, channels);
-  const ends = (which: "min" | "max") =>
-    Float64Array.from(columns, (column) => weightEnd(column, estimator[which], which));
-  return { min: ends("min"), max: ends("max") };
+  const ends = columns.map((column) => weightEnds(column, estimator, levels));
+  return { min: Float64Array.from(ends, ({ min }) => min), max: Float64Array.from(ends, ({ max }) => max) };
+}
+
+function weightEnds(values: Float64Array, { min, max, distribution }: RangeEstimator, levels: number): Ends {
+  const ends = { min: weightEnd(values, min, "min"), max: weightEnd(values, max, "max") };
+  if (distribution !== "mse") return ends;
+  const isSymmetric = max.type === "abs_max" || max.type === "abs_quantile";
+  const bottom = isSymmetric ? -ends.max : Math.min(ends.min, 0);
+  const top = Math.max(ends.max, 0);
+  const share = leastSquaresShareOf(values, levels, (part) => ({ low: bottom * part, high: top * part }));
+  return { min: isSymmetric ? ends.min : bottom * share, max: top * share };
 }
 
 function splitChannels(tensor: HostTensor, axis: number | undefined, channels: number): Float64Array[] {

@@ -133,6 +133,27 @@ Deno.test("settingsOf() reads whether lone arithmetic is quantized", () => {
   assert.throws(() => settingsFrom(`{ "lone_arithmetic": "yes" }`), refused(/lone_arithmetic/));
 });
 
+Deno.test("settingsOf() reads what is done to the float network before", () => {
+  assert.equal(settingsFrom("{}").equalization, undefined);
+  assert.deepEqual(settingsFrom(`{ "activation_channel_alignment": false }`).equalization, { channelAlignment: false });
+  assert.deepEqual(settingsFrom(`{ "smooth_quant": true }`).equalization, { smoothQuant: {} });
+  const both = settingsFrom(
+    `{ "smooth_quant": true, "smooth_quant_alpha": 0.75, "activation_channel_alignment": true }`,
+  );
+  assert.deepEqual(both.equalization, { channelAlignment: true, smoothQuant: { alpha: 0.75 } });
+  assert.throws(() => settingsFrom(`{ "smooth_quant_alpha": 2 }`), refused(/smooth_quant_alpha/));
+  const alone = settingsFrom(`{ "smooth_quant_alpha": 0.75 }`);
+  assert.equal(alone.equalization, undefined);
+  assert.deepEqual(alone.notes, ["smooth_quant_alpha has no effect without smooth_quant"]);
+});
+
+Deno.test("settingsOf() gives an estimator for both kinds to weights unless it is the entropy of activations", () => {
+  const mse = settingsFrom(`{ "range_estimator": { "preset": "mse" } }`).quantization;
+  assert.deepEqual([mse?.weightRange, mse?.activationRange], [{ preset: "mse" }, { preset: "mse" }]);
+  const entropy = settingsFrom(`{ "range_estimator": { "preset": "entropy" } }`).quantization;
+  assert.deepEqual([entropy?.weightRange, entropy?.activationRange], [{}, { preset: "entropy" }]);
+});
+
 Deno.test("settingsOf() reads how biases are corrected", () => {
   assert.equal(settingsFrom("{}").quantization?.biasCorrection, undefined);
   assert.deepEqual(settingsFrom(`{ "use_fast_bias": false, "threshold": 10 }`).quantization?.biasCorrection, {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ModelError, UsageError } from "../../src/base/errors.ts";
 import { hostTensor } from "../../src/base/tensor.ts";
+import { aggregate, AGGREGATORS, quantile } from "../../src/quantize/aggregate.ts";
 import { activationEstimator, type RangeEstimatorOptions, weightEstimator } from "../../src/quantize/estimators.ts";
 import {
   absoluteQuantile,
@@ -201,3 +202,60 @@ Deno.test("activationEstimator() refuses statistics, aggregators and probabiliti
     assert.throws(() => activationEstimator("symmetric", options as RangeEstimatorOptions), UsageError);
   }
 });
+
+Deno.test("estimateWeights() cuts a lone weight off for preset mse where that loses less, in both modes", () => {
+  const random = createRandom(5);
+  const bell = Array.from({ length: 4000 }, () => random() + random() + random() - 1.5);
+  const tensor = hostTensor("float32", [2, 4001], [...bell, 4, ...bell, bell[0]!]);
+  const loss = (values: readonly number[], low: number, high: number, levels: number) => {
+    const scale = (high - low) / levels;
+    const code = (value: number) => Math.min(Math.max(Math.round((value - low) / scale), 0), levels);
+    return values.reduce((sum, value) => sum + (value - (low + code(value) * scale)) ** 2, 0);
+  };
+  const symmetric = estimateWeights("w", tensor, 0, weightEstimator("symmetric", { preset: "mse" }), 14);
+  assert.ok(symmetric.max[0]! > 0.8 && symmetric.max[0]! < 2, `cut at ${symmetric.max[0]}`);
+  const found = loss([...bell, 4], -symmetric.max[0]!, symmetric.max[0]!, 14);
+  assert.ok(found < loss([...bell, 4], -4, 4, 14) / 2);
+  assert.ok(symmetric.max[1]! > 1.1, `other channel cut at ${symmetric.max[1]}`);
+  const asymmetric = estimateWeights("w", tensor, 0, weightEstimator("asymmetric", { preset: "mse" }), 15);
+  assert.ok(asymmetric.max[0]! < 3.5 && asymmetric.min[0]! < 0, `cut at ${asymmetric.max[0]}`);
+});
+
+Deno.test("weightEstimator() refuses the entropy of weights", () => {
+  assert.throws(() => weightEstimator("symmetric", { preset: "entropy" }), UsageError);
+});
+
+/** Three samples with both signs; what each statistic is of each of them. */
+const SIGNED = [[-4, 1, 2], [-1, 0.5, 3], [-2, 0, 5], [-8, 4, 6]];
+const PER_SAMPLE: Readonly<Record<string, (sample: readonly number[]) => number>> = {
+  min: (sample) => Math.min(...sample),
+  max: (sample) => Math.max(...sample),
+  abs_max: (sample) => Math.max(...sample.map(Math.abs)),
+};
+
+for (const type of ["min", "max", "abs_max"] as const) {
+  for (const aggregator of AGGREGATORS) {
+    Deno.test(`estimateActivations() follows ${type} with ${aggregator} at either end`, async () => {
+      const expected = aggregate(Float64Array.from(SIGNED, (sample) => PER_SAMPLE[type]!(sample)), aggregator);
+      for (const mode of ["symmetric", "asymmetric"] as const) {
+        assert.equal((await endsOf(SIGNED, mode, { max: { type, aggregator } })).max, expected);
+        assert.equal((await endsOf(SIGNED, mode, { min: { type, aggregator } })).min, expected);
+      }
+    });
+  }
+}
+
+for (const type of ["quantile", "abs_quantile"] as const) {
+  Deno.test(`estimateActivations() follows ${type} with its share of outliers at either end`, async () => {
+    const ramp = Array.from({ length: 10_001 }, (_, place) => -1 + 4 * place / 10_000);
+    const exact = (q: number) => quantile(type === "quantile" ? ramp : ramp.map(Math.abs), q);
+    for (const outlierProb of [0, 0.01, 0.2]) {
+      const { min, max } = await endsOf([ramp], "asymmetric", {
+        min: { type, outlierProb },
+        max: { type, outlierProb },
+      });
+      assert.ok(Math.abs(min - exact(outlierProb)) < 3e-3, `${min} for ${exact(outlierProb)}`);
+      assert.ok(Math.abs(max - exact(1 - outlierProb)) < 3e-3, `${max} for ${exact(1 - outlierProb)}`);
+    }
+  });
+}
