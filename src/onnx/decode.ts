@@ -6,7 +6,7 @@ import { type ModelProto, onnx, type TensorProto } from "./proto.ts";
 export function decodeModel(bytes: Uint8Array): ModelProto {
   let model: ModelProto;
   try {
-    model = onnx.ModelProto.decode(bytes);
+    model = onnx.ModelProto.decode(plainBytes(bytes));
   } catch (cause) {
     throw new ModelError(`Cannot read model: not an ONNX file, or truncated (${bytes.length} bytes)`, { cause });
   }
@@ -19,8 +19,13 @@ export function decodeModel(bytes: Uint8Array): ModelProto {
 /** Decodes a serialized TensorProto, the format of the ONNX backend tests' inputs and outputs. */
 export function decodeTensorProto(bytes: Uint8Array): TensorProto {
   try {
-    return onnx.TensorProto.decode(bytes);
+    return onnx.TensorProto.decode(plainBytes(bytes));
   } catch (cause) {
     throw new ModelError(`Cannot read tensor: not a TensorProto (${bytes.length} bytes)`, { cause });
   }
+}
+
+/** The same memory, never as Node's Buffer, whose slices share it instead of being copies. */
+function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
