@@ -9,6 +9,7 @@ import type { Graph } from "../graph/graph.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { type HostTail, splitTail, withRows } from "../passes/host_tail.ts";
 import { inlineControlFlow } from "../passes/inline_control_flow.ts";
+import { leadBatches } from "../passes/lead_batches.ts";
 import { liftBatch } from "../passes/lift_batch.ts";
 import { runPasses } from "../passes/run_passes.ts";
 import { widenFloats } from "../passes/widen_floats.ts";
@@ -27,6 +28,8 @@ export interface Network {
   readonly takesAnyBatch: boolean;
   /** Whether the file had fixed the batch size: see `guardBatch`. */
   readonly wasFixed: boolean;
+  /** Outputs of `graph` whose batch is not their first axis → that axis. */
+  readonly batchAxes: ReadonlyMap<string, number>;
   /** What the user should know: a batch size that could not be freed, for instance. */
   readonly notes: readonly string[];
 }
@@ -49,9 +52,26 @@ export function prepareNetwork(model: Model, dataset: Dataset): Network {
     ...(tail ? [describeTail(tail)] : []),
     ...(lifted.takesAnyBatch ? [] : [`The network runs with batch size 1: ${lifted.reason}`]),
   ];
-  const graph = runPasses(lifted.graph, sampleTypes(lifted.graph, dataset, 1));
+  const graph = passesForOne(lifted.graph, dataset);
   checkNumbers(graph);
-  return { model, graph, tail, takesAnyBatch: lifted.takesAnyBatch, wasFixed: lifted.wasFixed, notes };
+  const { takesAnyBatch, wasFixed, batchAxes } = lifted;
+  return { model, graph, tail, takesAnyBatch, wasFixed, batchAxes, notes };
+}
+
+/** Runs the passes for one sample at a time, which a file with another literal batch size may not take. */
+function passesForOne(graph: Graph, dataset: Dataset): Graph {
+  try {
+    return runPasses(graph, sampleTypes(graph, dataset, 1));
+  } catch (cause) {
+    const odd = graph.inputs.find(({ shape }) => typeof shape?.[0] === "number" && shape[0] !== 1);
+    if (!odd || !(cause instanceof ModelError)) throw cause;
+    throw new ModelError(
+      `Cannot run network for one sample: input "${odd.name}" has a batch of ${
+        odd.shape![0]
+      } that nodes count on, expected a model exported with batch size 1 or a symbolic one`,
+      { cause },
+    );
+  }
 }
 
 function describeTail({ graph: { nodes } }: HostTail): string {
@@ -76,7 +96,7 @@ export function sampleTypes(graph: Graph, dataset: Dataset, batch: number): Map<
 export function chooseBatch(
   { graph, takesAnyBatch }: Network,
   dataset: Dataset,
-  options: { readonly runtime: Runtime; readonly batchSize: number | undefined; readonly memoryBudget: number },
+  options: { readonly runtime: Runtime; readonly batchSize?: number | undefined; readonly memoryBudget: number },
 ): number {
   const { runtime, batchSize, memoryBudget } = options;
   if (!takesAnyBatch) return 1;
@@ -93,15 +113,22 @@ export function chooseBatch(
   return batch;
 }
 
-/** The dataset in front of the network, and behind it the reductions that `metrics` ask for. */
+/** The dataset in front of the network, and behind it the batch as first axis and the reductions that `metrics` ask for. */
 export function feedOf(network: Network, dataset: Dataset, metrics: readonly Metric[] = []): Feed {
-  const feed = attachDataset(network.graph, dataset);
+  const feed = withLeadingBatches(attachDataset(network.graph, dataset), network.batchAxes);
   if (!metrics.some((metric) => metric.reduction)) return feed;
   const { types } = inferTypes(feed.graph, feedTypes(feed, 1));
   return {
     ...feed,
     graph: withReductions(feed.graph, feed.graph.outputs.map(({ name }) => types.get(name)!), metrics),
   };
+}
+
+function withLeadingBatches(feed: Feed, axes: ReadonlyMap<string, number>): Feed {
+  if (axes.size === 0) return feed;
+  const { types } = inferTypes(feed.graph, feedTypes(feed, 1));
+  const ranks = new Map(feed.graph.outputs.map(({ name }) => [name, types.get(name)!.shape.length]));
+  return { ...feed, graph: leadBatches(feed.graph, axes, ranks) };
 }
 
 /** Throws where a weight is not a number: whatever follows from it would be meaningless. */

@@ -1,5 +1,5 @@
 /** Rewrites nodes whose constants hold a batch size of 1, so that they follow the batch. */
-import { elementCount, type HostTensor, hostTensor, type TensorType } from "../base/tensor.ts";
+import { elementCount, type HostTensor, hostTensor, knownTensor, type TensorType } from "../base/tensor.ts";
 import { normalizeAxis } from "../base/shape.ts";
 import { freshName } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
@@ -30,7 +30,7 @@ export function followNode(graph: Graph, node: Node, types: BatchTypes): Followi
 }
 
 /** The axis that grows with the batch, where there is exactly one. */
-function batchAxis(name: string, { ones, twos }: BatchTypes): number | undefined {
+export function batchAxis(name: string, { ones, twos }: BatchTypes): number | undefined {
   const [one, two] = [ones.get(name)?.shape, twos.get(name)?.shape];
   if (!one || !two || one.length !== two.length) return undefined;
   const growing = one.flatMap((extent, axis) => extent === two[axis] ? [] : [axis]);
@@ -38,10 +38,17 @@ function batchAxis(name: string, { ones, twos }: BatchTypes): number | undefined
   return axis !== undefined && growing.length === 1 && two[axis] === 2 * one[axis]! ? axis : undefined;
 }
 
+/** What the file states for a value, as an initializer or by nodes that know nothing of the batch. */
+function literalOf(graph: Graph, name: string, { ones, twos }: BatchTypes): HostTensor | undefined {
+  const [one, two] = [ones.get(name), twos.get(name)].map((type) => type && knownTensor(type));
+  const isSame = one && two && one.data.every((value, place) => value === two.data[place]);
+  return graph.initializers.get(name) ?? (isSame ? one : undefined);
+}
+
 /** The samples of a batch lie one behind the other from some axis on; in the new shape that is the axis with as many elements before it. */
 function followReshape(graph: Graph, node: Node, types: BatchTypes): Following | undefined {
   const [data, shapeName] = [node.inputs[0]!, node.inputs[1] ?? ""];
-  const literal = graph.initializers.get(shapeName);
+  const literal = literalOf(graph, shapeName, types);
   const axis = batchAxis(data, types);
   if (!literal || axis === undefined || node.attributes.get("allowzero")?.value === 1) return undefined;
   const from = types.ones.get(data)!.shape;
@@ -112,7 +119,7 @@ function expandOperands(
 
 /** Resize to literal extents that begin with a batch of 1. */
 function followSizes(graph: Graph, node: Node, types: BatchTypes): Following | undefined {
-  const sizes = graph.initializers.get(node.inputs[3]!);
+  const sizes = literalOf(graph, node.inputs[3]!, types);
   const data = node.inputs[0]!;
   const rank = types.ones.get(data)?.shape.length;
   if (sizes?.data[0] !== 1 || sizes.data.length !== rank || batchAxis(data, types) !== 0) return undefined;

@@ -4,7 +4,7 @@ import { withInitializers, withNodes } from "../graph/edit.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { inferNode } from "../ops/infer.ts";
 import { type ResolvedNode, resolveNode, resolveNodes } from "../ops/resolve.ts";
-import { followNode } from "./follow_batch.ts";
+import { batchAxis, followNode } from "./follow_batch.ts";
 
 /** The network with whatever batch sizes it can take. */
 export interface LiftedGraph {
@@ -15,6 +15,8 @@ export interface LiftedGraph {
   readonly wasFixed: boolean;
   /** Why the batch size could not be freed. */
   readonly reason?: string;
+  /** Outputs whose batch is not their first axis → that axis: recurrent networks give time steps first. */
+  readonly batchAxes: ReadonlyMap<string, number>;
 }
 
 /** Name that a freed batch dimension gets. */
@@ -30,7 +32,13 @@ export function liftBatch(
 ): LiftedGraph {
   const isFixed = ({ shape }: ValueInfo) => typeof shape?.[0] === "number";
   const hasFixedInputs = graph.inputs.some(isFixed);
-  const fixed = (reason: string): LiftedGraph => ({ graph, takesAnyBatch: false, wasFixed: true, reason });
+  const fixed = (reason: string): LiftedGraph => ({
+    graph,
+    takesAnyBatch: false,
+    wasFixed: true,
+    reason,
+    batchAxes: new Map(),
+  });
   const odd = graph.inputs.find((input) => isFixed(input) && input.shape![0] !== 1);
   if (odd) return fixed(`input "${odd.name}" has ${odd.shape![0]} as its first extent`);
   const inputs = graph.inputs.map((input): ValueInfo => ({
@@ -41,9 +49,9 @@ export function liftBatch(
     ? graph.outputs.map((output): ValueInfo => ({ ...output, shape: undefined }))
     : graph.outputs;
   try {
-    const { lifted, isMended } = followBatch({ ...graph, inputs, outputs }, typesFor);
+    const { lifted, isMended, batchAxes } = followBatch({ ...graph, inputs, outputs }, typesFor);
     const wasFixed = hasFixedInputs || isMended;
-    return { graph: wasFixed ? lifted : graph, takesAnyBatch: true, wasFixed };
+    return { graph: wasFixed ? lifted : graph, takesAnyBatch: true, wasFixed, batchAxes };
   } catch (error) {
     return fixed(error instanceof Error ? error.message : String(error));
   }
@@ -53,7 +61,7 @@ export function liftBatch(
 function followBatch(
   graph: Graph,
   typesFor: (graph: Graph, batch: number) => Map<string, TensorType>,
-): { lifted: Graph; isMended: boolean } {
+): { lifted: Graph; isMended: boolean; batchAxes: Map<string, number> } {
   const known = [...graph.initializers].map(([name, tensor]) => [name, knownType(tensor)] as const);
   const ones = new Map<string, TensorType>([...typesFor(graph, 1), ...known]);
   const twos = new Map<string, TensorType>([...typesFor(graph, 2), ...known]);
@@ -80,11 +88,13 @@ function followBatch(
     for (const node of following.nodes) infer(resolveNode(node, graph.opset));
     return following.nodes;
   });
+  const batchAxes = new Map<string, number>();
   for (const { name } of graph.outputs) {
-    const [one, two] = [ones.get(name)!.shape, twos.get(name)!.shape];
-    const follows = two[0] === 2 * one[0]! && one[0] === 1 &&
-      one.slice(1).every((extent, axis) => extent === two[axis + 1]);
-    if (!follows) throw new Error(`output "${name}" does not follow the batch`);
+    const axis = batchAxis(name, { ones, twos });
+    if (axis === undefined || ones.get(name)!.shape[axis] !== 1) {
+      throw new Error(`output "${name}" does not follow the batch`);
+    }
+    if (axis > 0) batchAxes.set(name, axis);
   }
-  return { lifted: withNodes(result, nodes), isMended };
+  return { lifted: withNodes(result, nodes), isMended, batchAxes };
 }

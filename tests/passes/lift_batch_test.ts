@@ -114,6 +114,22 @@ Deno.test("liftBatch() mends literal batches behind inputs that are free", () =>
   assertLifts({ ...graph, inputs: [{ ...graph.inputs[0]!, shape: ["N", 4, 2] }] });
 });
 
+Deno.test("liftBatch() finds literal batches in Constant nodes", () => {
+  const builder = new GraphBuilder();
+  const shape = builder.node("Constant", [], {
+    attributes: { value: { type: "tensor", value: hostTensor("int64", [3], [1, 2, 4]) } },
+  });
+  assertLifts(builder.output(builder.node("Reshape", [builder.input("x", [1, 4, 2]), shape])).build());
+});
+
+Deno.test("liftBatch() says where the batch of an output is when it is not first", () => {
+  const builder = new GraphBuilder();
+  const steps = builder.node("Transpose", [builder.input("x", [1, 4, 2])], { attributes: { perm: [1, 0, 2] } });
+  const { takesAnyBatch, batchAxes } = liftBatch(builder.output(steps).build(), typesFor);
+  assert.ok(takesAnyBatch);
+  assert.deepEqual([...batchAxes], [[steps, 1]]);
+});
+
 Deno.test("liftBatch() leaves networks alone that follow the batch as they are", () => {
   const builder = new GraphBuilder();
   const graph = builder.output(builder.node("Relu", [builder.input("x", [1, 4, 2])])).build();
