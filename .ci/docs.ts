@@ -107,7 +107,8 @@ ${Object.values(KNOBS).map(({ name, description }) => `| \`${name}\` | ${cell(de
 
 function parameterTable(section: Parameter["section"]): string {
   const rows = PARAMETERS.filter((parameter) => parameter.section === section).map((parameter) => {
-    const { pot, only, description } = parameter;
+    const { pot, only, aliases = [] } = parameter;
+    const description = [parameter.description, ...aliases.map((name) => `NNCF's name: \`${name}\`.`)].join(" ");
     const flag = only === "file" ? "–" : `\`${flagOf(pot)}\``;
     const name = only === "command line" ? "–" : `\`${pot}\``;
     return `| ${name} | ${flag} | ${valuesOf(parameter)} | ${defaultOf(parameter)} | ${cell(description)} |`;
@@ -118,7 +119,7 @@ function parameterTable(section: Parameter["section"]): string {
 }
 
 function valuesOf({ type, choices, low, high }: Parameter): string {
-  if (choices) return choices.join(", ");
+  if (type === "choice" && choices) return choices.join(", ");
   const bounds = [low === undefined ? "" : `from ${low}`, high === undefined ? "" : `to ${high}`].filter(Boolean);
   const names: Partial<Record<Parameter["type"], string>> = {
     boolean: "true, false",
@@ -147,8 +148,8 @@ function metricTable(): string {
 }
 
 function idleTable(): string {
-  const rows = IDLE_PARAMETERS.map(({ pot, isRefused, reason }) =>
-    `| \`${pot}\` | ${isRefused ? "some values are refused" : "accepted"} | ${cell(reason)} |`
+  const rows = IDLE_PARAMETERS.map(({ pot, refused, reason }) =>
+    `| \`${pot}\` | ${refused ? "some values are refused" : "accepted"} | ${cell(reason)} |`
   );
   return ["| parameter | | why |", "| --- | --- | --- |", ...rows].join("\n");
 }

@@ -3,7 +3,9 @@ import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
 import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../data/spelling.ts";
 import { checkedKeys, isRecord } from "./nested_parameters.ts";
-import { type GivenValue, placeOf } from "./parameter_values.ts";
+import type { Keys } from "./nested_keys.ts";
+import { type GivenValue, placeOf, type ValueRule } from "./parameter_values.ts";
+import { parameterName } from "./parameters.ts";
 import type { Algorithm } from "./quantize_options.ts";
 
 /** What a configuration says. */
@@ -17,10 +19,18 @@ export interface Configuration {
   readonly notes: readonly string[];
 }
 
-const ALGORITHMS: readonly Algorithm[] = ["AccuracyAwareQuantization", "DefaultQuantization"];
+/** What `name` of an algorithm may be. */
+export const ALGORITHMS: readonly Algorithm[] = ["AccuracyAwareQuantization", "DefaultQuantization"];
+
+const ANY: ValueRule = { type: "any" };
+
+const SECTION_KEYS: Keys = { $schema: { type: "text" }, model: ANY, compression: ANY, engine: ANY };
+
+/** Keys of `model`; `weights` and `cascade` are OpenVINO's. */
+const MODEL_KEYS: Keys = { model: { type: "text" }, model_name: { type: "text" }, weights: ANY, cascade: ANY };
 
 /** Keys of `compression` that POT hands to every algorithm. */
-const SHARED_KEYS = ["target_device", "model_type", "inplace_statistics", "dump_intermediate_model"];
+export const SHARED_KEYS = ["target_device", "model_type", "inplace_statistics", "dump_intermediate_model"];
 
 /** Reads a configuration; throws UsageError that names the key and where it stands. `file` is shown in messages. */
 export function parseConfiguration(text: string, file: string): Configuration {
@@ -33,7 +43,7 @@ export function parseConfiguration(text: string, file: string): Configuration {
   }
   const given = { value: root, where: file };
   // Editors find the schema by its own key.
-  const sections = checkedKeys(given, { $schema: "text", model: "any", compression: "any", engine: "any" });
+  const sections = checkedKeys(given, SECTION_KEYS);
   const { model, modelName } = parseModel(sections.model, file);
   const compression = parseCompression(sections.compression, file);
   const notes = sections.engine === undefined
@@ -45,12 +55,10 @@ export function parseConfiguration(text: string, file: string): Configuration {
 function parseModel(value: unknown, file: string): { model: string | undefined; modelName: string | undefined } {
   if (value === undefined) return { model: undefined, modelName: undefined };
   const where = `model of ${file}`;
-  const { model, model_name, cascade } = checkedKeys({ value, where: "model", file }, {
-    model: "text",
-    model_name: "text",
-    weights: "any",
-    cascade: "any",
-  }) as Record<string, string | undefined>;
+  const { model, model_name, cascade } = checkedKeys({ value, where: "model", file }, MODEL_KEYS) as Record<
+    string,
+    string | undefined
+  >;
   if (cascade !== undefined) {
     throw new UsageError(`Cannot use ${where}: cascades are not supported, expected one model`);
   }
@@ -66,14 +74,14 @@ function parseCompression(
 ): { algorithm: Algorithm; parameters: Map<string, GivenValue> } {
   const where = `compression of ${file}`;
   if (value === undefined) throw new UsageError(`Cannot use ${file}: it has no "compression"`);
-  const keys = Object.fromEntries([...SHARED_KEYS, "algorithms"].map((key) => [key, "any" as const]));
+  const keys = Object.fromEntries([...SHARED_KEYS, "algorithms"].map((key) => [key, ANY]));
   const { algorithms, ...shared } = checkedKeys({ value, where: "compression", file }, keys);
   if (!Array.isArray(algorithms) || algorithms.length !== 1 || !isRecord(algorithms[0])) {
     throw new UsageError(`Cannot use ${where}: found ${countOf(algorithms)} algorithms, expected a list of one`);
   }
   const entry = { value: algorithms[0], where: "compression.algorithms[0]", file };
   const place = placeOf(entry);
-  const { name, params } = checkedKeys(entry, { name: "text", params: "any" });
+  const { name, params } = checkedKeys(entry, { name: { type: "text" }, params: ANY });
   const algorithm = ALGORITHMS.find((one) => one === name);
   if (!algorithm) {
     throw new UsageError(
@@ -83,15 +91,27 @@ function parseCompression(
     );
   }
   if (params !== undefined && !isRecord(params)) throw new UsageError(`Cannot use ${place}: "params" is no object`);
+  return { algorithm, parameters: collectParameters([["compression", shared], ["params", params ?? {}]], file) };
+}
+
+/** Under the names of the table. POT writes null for what is not set; what stands further in counts. */
+function collectParameters(
+  sections: readonly (readonly [string, Readonly<Record<string, unknown>>])[],
+  file: string,
+): Map<string, GivenValue> {
   const parameters = new Map<string, GivenValue>();
-  for (const [key, one] of Object.entries(shared)) {
-    // POT writes null for what is not set.
-    if (one !== null) parameters.set(key, { value: one, where: `compression.${key}`, file });
+  for (const [section, values] of sections) {
+    const given = Object.entries(values).filter(([, value]) => value !== null);
+    for (const [key, value] of given) {
+      const name = parameterName(key);
+      const one = { value, where: `${section}.${key}`, file };
+      if (key !== name && given.some(([other]) => other === name)) {
+        throw new UsageError(`Cannot use ${placeOf(one)}: it is another name of ${name}, which is given too`);
+      }
+      parameters.set(name, one);
+    }
   }
-  for (const [key, one] of Object.entries(params ?? {})) {
-    if (one !== null) parameters.set(key, { value: one, where: `params.${key}`, file });
-  }
-  return { algorithm, parameters };
+  return parameters;
 }
 
 function countOf(value: unknown): string {

@@ -5,7 +5,16 @@ import { didYouMean } from "../data/spelling.ts";
 import type { EndEstimator, RangeEstimatorOptions } from "../quantize/estimators.ts";
 import type { IgnoredOperation, IgnoredScope } from "../quantize/ignored.ts";
 import type { SchemeOverride } from "../quantize/scheme.ts";
-import { type GivenValue, memberOf, placeOf, refusal } from "./parameter_values.ts";
+import {
+  END_KEYS,
+  IGNORED_KEYS,
+  type Keys,
+  METRIC_KEYS,
+  OPERATION_KEYS,
+  RANGE_KEYS,
+  SCHEME_KEYS,
+} from "./nested_keys.ts";
+import { checkValue, type GivenValue, memberOf, placeOf, refusal } from "./parameter_values.ts";
 
 /** What may be said of weights or of activations. */
 export interface KindSettings {
@@ -13,37 +22,10 @@ export interface KindSettings {
   readonly range: RangeEstimatorOptions | undefined;
 }
 
-type Keys = Readonly<Record<string, "number" | "text" | "names" | "boolean" | "any">>;
-
-const SCHEME_KEYS: Keys = {
-  bits: "number",
-  mode: "text",
-  granularity: "text",
-  level_low: "number",
-  level_high: "number",
-  range_estimator: "any",
-};
-const END_KEYS: Keys = {
-  type: "text",
-  aggregator: "text",
-  outlier_prob: "number",
-  clipping_value: "number",
-  granularity: "text",
-};
-const IGNORED_KEYS: Keys = { scope: "names", patterns: "names", operations: "any", skip_model: "boolean" };
-const METRIC_KEYS: Keys = {
-  name: "text",
-  type: "text",
-  baseline_value: "number",
-  maximal_drop: "number",
-};
-
 /** `weights` or `activations`. */
 export function parseKind(given: GivenValue): KindSettings {
   const keys = checkedKeys(given, SCHEME_KEYS);
   const { bits, mode, granularity, level_low, level_high, range_estimator } = keys as Record<string, never>;
-  oneOf(given, "mode", mode, ["symmetric", "asymmetric"]);
-  oneOf(given, "granularity", granularity, ["perchannel", "pertensor"]);
   return {
     scheme: present({ bits, mode, granularity, levelLow: level_low, levelHigh: level_high }),
     range: range_estimator === undefined
@@ -54,8 +36,7 @@ export function parseKind(given: GivenValue): KindSettings {
 
 /** `range_estimator`. */
 export function parseRangeEstimator(given: GivenValue): RangeEstimatorOptions {
-  const { preset, min, max } = checkedKeys(given, { preset: "text", min: "any", max: "any" }) as Record<string, never>;
-  oneOf(given, "preset", preset, ["default", "quantile", "mse", "entropy"]);
+  const { preset, min, max } = checkedKeys(given, RANGE_KEYS) as Record<string, never>;
   return present({
     preset,
     min: min === undefined ? undefined : parseEnd(memberOf(given, ".min", min)),
@@ -92,7 +73,7 @@ export function parseIgnored(given: GivenValue): IgnoredScope {
 }
 
 function parseOperation(given: GivenValue): IgnoredOperation {
-  const { type, attributes } = checkedKeys(given, { type: "text", attributes: "any" }) as Record<string, never>;
+  const { type, attributes } = checkedKeys(given, OPERATION_KEYS) as Record<string, never>;
   if (type === undefined) throw refusal(given, "a type");
   if (attributes !== undefined && !isRecord(attributes)) {
     throw refusal(memberOf(given, ".attributes", attributes), "attribute names and values");
@@ -139,16 +120,7 @@ export function checkedKeys(given: GivenValue, keys: Keys): Readonly<Record<stri
     if (type === undefined) {
       throw new UsageError(`Cannot use ${placeOf(given)}: unknown key "${key}"${didYouMean(key, Object.keys(keys))}`);
     }
-    const fits = {
-      any: () => true,
-      number: () => typeof one === "number",
-      text: () => typeof one === "string",
-      boolean: () => typeof one === "boolean",
-      names: () => Array.isArray(one) && one.every((item) => typeof item === "string"),
-    }[type]();
-    if (!fits) {
-      throw refusal(memberOf(given, `.${key}`, one), type === "names" ? "a list of names" : `a ${type}`);
-    }
+    checkValue(type, memberOf(given, `.${key}`, one));
   }
   return value;
 }
@@ -156,11 +128,6 @@ export function checkedKeys(given: GivenValue, keys: Keys): Readonly<Record<stri
 /** Whether a value is an object with keys. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function oneOf(given: GivenValue, key: string, value: unknown, choices: readonly string[]): void {
-  if (value === undefined || choices.includes(value as string)) return;
-  throw refusal(memberOf(given, `.${key}`, value), choices.join(" or "));
 }
 
 /** The object without its undefined members. */

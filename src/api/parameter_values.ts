@@ -2,6 +2,15 @@
 import { UsageError } from "../base/errors.ts";
 import type { Parameter } from "./parameters.ts";
 
+/** What a value may be. */
+export interface ValueRule extends Pick<Parameter, "choices" | "low" | "high" | "default"> {
+  /** `keys`: an object with `keys`; `list`: a list of such. Both are checked by who reads them. */
+  readonly type: Parameter["type"] | "text" | "any" | "keys" | "list";
+  readonly keys?: Readonly<Record<string, ValueRule>>;
+  /** Keys that cannot be absent. */
+  readonly required?: readonly string[];
+}
+
 /** A value with where it was given, for messages. */
 export interface GivenValue {
   readonly value: unknown;
@@ -43,9 +52,9 @@ function numberFromText(text: string): unknown {
   return text.trim() === "" || Number.isNaN(value) ? text : value;
 }
 
-/** Throws UsageError unless the value is what the parameter takes. Objects and metrics are checked by who reads them. */
-export function checkParameter(parameter: Parameter, given: GivenValue): void {
-  const expected = expectation(parameter, given.value);
+/** Throws UsageError unless the value keeps to the rule. Objects and metrics are checked by who reads them. */
+export function checkValue(rule: ValueRule, given: GivenValue): void {
+  const expected = expectation(rule, given.value);
   if (expected !== undefined) throw refusal(given, expected);
 }
 
@@ -56,28 +65,39 @@ export function refusal(given: GivenValue, expected: string): UsageError {
 }
 
 /** What would be expected in place of a wrong value; undefined for a right one. */
-function expectation(parameter: Parameter, value: unknown): string | undefined {
-  const { type, choices = [] } = parameter;
+function expectation(rule: ValueRule, value: unknown): string | undefined {
+  const { type, choices = [] } = rule;
   switch (type) {
     case "boolean":
       return typeof value === "boolean" ? undefined : "true or false";
     case "choice":
-      return choices.includes(String(value)) ? undefined : choices.join(", ").replace(/, ([^,]*)$/, " or $1");
+      return choices.includes(value as string) ? undefined : enumerated(choices);
+    case "text":
+      return typeof value === "string" ? undefined : "a text";
     case "number":
     case "integer":
-      return numberExpectation(parameter, value);
+      return numberExpectation(rule, value);
     case "integers": {
       const isList = Array.isArray(value) && value.every((item) => Number.isInteger(item) && item >= 0);
       return isList ? undefined : "a list of candidate numbers";
     }
-    case "names":
-      return Array.isArray(value) && value.every((item) => typeof item === "string") ? undefined : "a list of names";
+    case "names": {
+      const isList = Array.isArray(value) && value.every((item) => typeof item === "string");
+      if (!isList) return "a list of names";
+      return choices.length === 0 || value.every((item) => choices.includes(item))
+        ? undefined
+        : `a list of ${enumerated(choices)}`;
+    }
     default:
       return undefined;
   }
 }
 
-function numberExpectation({ type, low, high, default: fallback }: Parameter, value: unknown): string | undefined {
+function enumerated(choices: readonly string[]): string {
+  return choices.join(", ").replace(/, ([^,]*)$/, " or $1");
+}
+
+function numberExpectation({ type, low, high, default: fallback }: ValueRule, value: unknown): string | undefined {
   if (typeof value !== "number" || Number.isNaN(value)) return type === "integer" ? "an integer" : "a number";
   if (type === "integer" && !Number.isInteger(value) && value !== fallback) return "an integer";
   if (type === "number" && !Number.isFinite(value)) return "a finite number";

@@ -16,6 +16,8 @@ export interface Parameter {
   /** One sentence. */
   readonly description: string;
   readonly section: "loop" | "quantization";
+  /** Names of the same parameter in NNCF, taken in both places. */
+  readonly aliases?: readonly string[];
   /** Where the parameter can be given; both unless stated. */
   readonly only?: "file" | "command line";
 }
@@ -24,7 +26,7 @@ export interface Parameter {
 export interface IdleParameter {
   readonly pot: string;
   /** Values that would change something, and are refused for it; none where absent. */
-  readonly isRefused?: (value: unknown) => boolean;
+  readonly refused?: "true" | "any";
   /** Completes "x has no effect: ", or "Cannot use x: " where refused. */
   readonly reason: string;
 }
@@ -154,16 +156,25 @@ const QUANTIZATION: readonly Omit<Parameter, "section">[] = [
   },
 ];
 
+/** NNCF's names of parameters that mean the same. */
+const NNCF_NAMES: Readonly<Record<string, readonly string[]>> = {
+  maximal_drop: ["max_drop"],
+  stat_subset_size: ["subset_size"],
+  max_iter_num: ["max_num_iterations"],
+  use_fast_bias: ["fast_bias_correction"],
+};
+
 /** The loop takes numbers of candidates, people give names. */
-const TRY_FIRST: Pick<Parameter, "type" | "description"> = {
+const TRY_FIRST: Pick<Parameter, "type" | "choices" | "description"> = {
   type: "names",
+  choices: Object.keys(RECIPES),
   description: `Recipes that the whole network tries, in this order, before any group goes back to float: ${
     Object.keys(RECIPES).join(", ")
   }.`,
 };
 
 /** All parameters, in the order in which help shows them. */
-export const PARAMETERS: readonly Parameter[] = [
+export const PARAMETERS: readonly Parameter[] = withAliases([
   ...[...OPTIONS, ...CALLER_OPTIONS].map(({ key: _key, ...row }): Parameter => ({
     ...row,
     section: "loop",
@@ -171,9 +182,19 @@ export const PARAMETERS: readonly Parameter[] = [
     ...(row.pot === "try_first" ? TRY_FIRST : {}),
   })),
   ...QUANTIZATION.map((row): Parameter => ({ ...row, section: "quantization" })),
-];
+]);
 
-const isTrue = (value: unknown) => value === true;
+function withAliases(rows: readonly Parameter[]): Parameter[] {
+  return rows.map((row) => {
+    const aliases = NNCF_NAMES[row.pot];
+    return aliases ? { ...row, aliases } : row;
+  });
+}
+
+/** The spelling that the table has, of a name or of another tool's name for the same; an unknown name stays what it is. */
+export function parameterName(name: string): string {
+  return PARAMETERS.find(({ pot, aliases }) => pot === name || aliases?.includes(name))?.pot ?? name;
+}
 
 /** Parameters that POT's configurations may have and that do nothing here. */
 export const IDLE_PARAMETERS: readonly IdleParameter[] = [
@@ -183,16 +204,21 @@ export const IDLE_PARAMETERS: readonly IdleParameter[] = [
   { pot: "stat_batch_size", reason: "statistics are per sample whatever the batch; see --batch-size" },
   {
     pot: "shuffle_data",
-    isRefused: isTrue,
+    refused: "true",
     reason: "calibration samples are taken from the first on",
   },
-  { pot: "use_layerwise_tuning", isRefused: isTrue, reason: "networks are not trained here" },
+  { pot: "use_layerwise_tuning", refused: "true", reason: "networks are not trained here" },
   {
     pot: "layerwise_configs",
-    isRefused: () => true,
+    refused: "any",
     reason: "precision is chosen by group; use ignored, weights and activations",
   },
 ];
+
+/** Whether a parameter without effect would have one with this value. */
+export function isRefused({ refused }: IdleParameter, value: unknown): boolean {
+  return refused === "any" || (refused === "true" && value === true);
+}
 
 /** The command line's spelling: `--maximal-drop`. */
 export function flagOf(pot: string): string {

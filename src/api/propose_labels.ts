@@ -103,9 +103,10 @@ function classChoices(
       ? [choice(-1, 1, `they count from 1, for the network has ${outputs} outputs`)]
       : `${said}: the network has only ${outputs} outputs`;
   }
-  const plain = choice(0, high === outputs - 1 ? 0 : 2, `the network has ${outputs} outputs`);
-  const ways = [plain];
-  // Networks of TensorFlow's ImageNet have a background class that labels mostly lack.
+  // Networks of TensorFlow's ImageNet have a background class first, which no sample has.
+  const lowest = outputs === 1001 ? 1 : 0;
+  const isCertain = high === outputs - 1 || low === lowest;
+  const ways = [choice(0, isCertain ? 0 : 2, `the network has ${outputs} outputs`)];
   if (outputs === 1001 && high < 1000) ways.push(choice(1, 1, "output 0 of 1001 is a background that labels lack"));
   if (low === 1 && high < outputs - 1) ways.push(choice(-1, 3, "no sample has label 0, so they may count from 1"));
   return ways;

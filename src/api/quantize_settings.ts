@@ -9,8 +9,8 @@ import type { BiasCorrectionOptions } from "../quantize/bias_correction.ts";
 import type { RangeEstimatorOptions } from "../quantize/estimators.ts";
 import type { IgnoredScope } from "../quantize/ignored.ts";
 import { type MetricSetting, parseIgnored, parseKind, parseMetrics, parseRangeEstimator } from "./nested_parameters.ts";
-import { checkParameter, type GivenValue, placeOf } from "./parameter_values.ts";
-import { IDLE_PARAMETERS, PARAMETERS } from "./parameters.ts";
+import { checkValue, type GivenValue, placeOf } from "./parameter_values.ts";
+import { IDLE_PARAMETERS, isRefused, PARAMETERS } from "./parameters.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";
 
 /** Parameters as given: spelling of the configuration → value. */
@@ -68,7 +68,7 @@ export function settingsOf(given: GivenParameters): QuantizeSettings {
 /** Checks one parameter; gives a note where it has no effect. */
 function checkNamed(name: string, given: GivenValue): string | undefined {
   const idle = IDLE_PARAMETERS.find(({ pot }) => pot === name);
-  if (idle?.isRefused?.(given.value)) {
+  if (idle && isRefused(idle, given.value)) {
     throw new UsageError(
       `Cannot use ${placeOf(given)}: ${JSON.stringify(given.value)} is not supported; ${idle.reason}`,
     );
@@ -83,7 +83,7 @@ function checkNamed(name: string, given: GivenValue): string | undefined {
     );
     throw new UsageError(`Cannot use ${placeOf(given)}: there is no parameter "${name}"${didYouMean(name, known)}`);
   }
-  checkParameter(parameter, given);
+  checkValue(parameter, given);
   return undefined;
 }
 

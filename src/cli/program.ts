@@ -1,6 +1,6 @@
 /** The command line's grammar: commands, options, help. */
 import { Command, CommanderError, Option } from "@commander-js/extra-typings";
-import { flagOf, METRIC_NAMES, type Parameter, PARAMETERS, PROBE_SAMPLES, VERSION } from "../../mod.ts";
+import { flagOf, METRIC_NAMES, type Parameter, PARAMETERS, PROBE_SAMPLES, UsageError, VERSION } from "../../mod.ts";
 import { runCompare } from "./compare.ts";
 import { runDevice } from "./device.ts";
 import { runEvaluate } from "./evaluate.ts";
@@ -185,9 +185,13 @@ function addJob(command: Command) {
 /** The table's parameters among a command's options, as texts. */
 function parametersIn(options: object): Map<string, string> {
   const given: Readonly<Record<string, unknown>> = { ...options };
-  return new Map(PARAMETERS.flatMap(({ pot }) => {
-    const value = given[attributeOf(pot)];
-    return value === undefined ? [] : [[pot, String(value)] as const];
+  return new Map(PARAMETERS.flatMap(({ pot, aliases = [] }) => {
+    const [first, second] = [pot, ...aliases].filter((name) => given[attributeOf(name)] !== undefined);
+    if (first === undefined) return [];
+    if (second !== undefined) {
+      throw new UsageError(`Cannot use ${flagOf(second)}: it is another name of ${flagOf(first)}, which is given too`);
+    }
+    return [[pot, String(given[attributeOf(first)])] as const];
   }));
 }
 
@@ -197,9 +201,11 @@ function parameterOptions(section: Parameter["section"]): Option[] {
     (parameter) => {
       const { pot, type, description, default: fallback } = parameter;
       const text = description.replace(/\.$/, "") + defaultText(fallback);
-      const option = new Option(`${flagOf(pot)} ${placeholderOf(parameter)}`, text);
-      if (type !== "boolean") return [option];
-      return [option, new Option(flagOf(`no_${pot}`), "").hideHelp()];
+      const spelled = [pot, ...parameter.aliases ?? []];
+      return spelled.flatMap((name, place) => {
+        const option = new Option(`${flagOf(name)} ${placeholderOf(parameter)}`, text).hideHelp(place > 0);
+        return type === "boolean" ? [option, new Option(flagOf(`no_${name}`), "").hideHelp()] : [option];
+      });
     },
   );
 }
@@ -233,7 +239,8 @@ function attributeOf(pot: string): string {
 
 /** `--mend MODEL` must not take the model for the value of an option that may stand alone. */
 function withBooleanValues(args: readonly string[]): string[] {
-  const flags = new Set(PARAMETERS.filter(({ type }) => type === "boolean").map(({ pot }) => flagOf(pot)));
+  const booleans = PARAMETERS.filter(({ type }) => type === "boolean");
+  const flags = new Set(booleans.flatMap(({ pot, aliases = [] }) => [pot, ...aliases].map(flagOf)));
   return args.map((arg, index) => {
     if (!flags.has(arg)) return arg;
     const next = args[index + 1];

@@ -1,5 +1,6 @@
 /** What the user wants left in float: by name, by regular expression, by operator type. */
 import { UsageError } from "../base/errors.ts";
+import { didYouMean } from "../data/spelling.ts";
 import type { AttributeValue } from "../graph/attributes.ts";
 import type { Node } from "../graph/graph.ts";
 
@@ -30,21 +31,25 @@ export function ignoredNodes(
   isAgnostic: (node: Node) => boolean,
 ): Set<string> {
   const found = new Set<string>();
-  const take = (what: string, fits: (node: Node) => boolean) => {
+  const take = (what: string, fits: (node: Node) => boolean, hint = "") => {
     const fitting = nodes.filter(fits);
-    if (fitting.length === 0) throw new UsageError(`Cannot ignore ${what}: no node of the network fits`);
+    if (fitting.length === 0) throw new UsageError(`Cannot ignore ${what}: no node of the network fits${hint}`);
     for (const node of fitting) {
       found.add(node.name);
       if (isAgnostic(node)) { for (const reader of readersOf(node)) found.add(reader.name); }
     }
   };
-  for (const name of ignored.scope ?? []) take(`node "${name}"`, (node) => node.name === name);
+  for (const name of ignored.scope ?? []) {
+    take(`node "${name}"`, (node) => node.name === name, didYouMean(name, nodes.map((node) => node.name)));
+  }
   for (const pattern of ignored.patterns ?? []) {
     const expression = compile(pattern);
     take(`nodes like "${pattern}"`, (node) => expression.test(node.name));
   }
   for (const operation of ignored.operations ?? []) {
-    take(`operators of type "${operation.type}"`, (node) => fitsOperation(node, operation));
+    const types = new Set(nodes.map((node) => node.type));
+    const hint = types.has(operation.type) ? ", expected its attributes" : didYouMean(operation.type, types);
+    take(`operators of type "${operation.type}"`, (node) => fitsOperation(node, operation), hint);
   }
   return found;
 }

@@ -165,3 +165,27 @@ Deno.test("settingsOf() reads how biases are corrected", () => {
     false,
   );
 });
+
+Deno.test("parseConfiguration() takes NNCF's names for the same parameters, once each", () => {
+  const { parameters } = parseConfiguration(withParams(`{ "max_drop": 0.02, "subset_size": 100 }`), "nncf.json");
+  assert.equal(settingsOf(parameters).accuracy?.maximalDrop, 0.02);
+  assert.equal(settingsOf(parameters).statSubsetSize, 100);
+  assert.throws(
+    () => settingsFrom(`{ "max_drop": -1 }`),
+    refused(/Cannot use params\.max_drop of pot\.json: -1, expected at least 0$/),
+  );
+  assert.throws(
+    () => settingsFrom(`{ "max_drop": 0.02, "maximal_drop": 0.01 }`),
+    refused(/Cannot use params\.max_drop of pot\.json: it is another name of maximal_drop, which is given too$/),
+  );
+});
+
+Deno.test("settingsOf() refuses values of nested keys that nothing would take, before any work", () => {
+  const cases: readonly (readonly [string, RegExp])[] = [
+    [`{ "weights": { "bits": 16 } }`, /params\.weights\.bits of pot\.json: 16, expected at most 8$/],
+    [`{ "range_estimator": { "max": { "type": "median" } } }`, /max\.type of pot\.json: "median", expected min, max, /],
+    [`{ "ignored": { "operations": [{ "attributes": {} }] } }`, /operations\[0\] of pot\.json: .*, expected a type$/],
+    [`{ "try_first": ["mixd"] }`, /params\.try_first of pot\.json: \["mixd"\], expected a list of mixed, /],
+  ];
+  for (const [params, message] of cases) assert.throws(() => settingsFrom(params), refused(message));
+});

@@ -54,6 +54,9 @@ Deno.test("proposeLabels() counts from what the network's outputs allow", () => 
     proposeLabels(network(outputs), found).choices.map(({ path, offset }) => [path, offset]);
   const [plain, background] = [classes("labels.csv", [0, 999]), classes("labels_1001.csv", [1, 1000])];
   assert.deepEqual(offsets(1000, [plain]), [["labels.csv", 0]]);
+  const [few, fewShifted] = [classes("labels.csv", [0, 700]), classes("labels_1001.csv", [1, 701])];
+  assert.deepEqual(offsets(1000, [fewShifted, few]), [["labels.csv", 0]], "not every class occurs");
+  assert.deepEqual(offsets(1001, [few, fewShifted]), [["labels_1001.csv", 0]]);
   assert.deepEqual(offsets(1000, [background, plain]), [["labels.csv", 0]]);
   assert.deepEqual(offsets(1001, [plain, background]), [["labels_1001.csv", 0]]);
   assert.deepEqual(offsets(1001, [plain]), [["labels.csv", 1], ["labels.csv", 0]]);

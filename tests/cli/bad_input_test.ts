@@ -152,6 +152,18 @@ Deno.test("quantize refuses an unknown option and suggests one", async () => {
   assert.match(ran.err, /Did you mean --maximal-drop\?/);
 });
 
+Deno.test("quantize takes NNCF's names of options, but not both names of one", async () => {
+  await quantize(["--max-drop", "-1"], 2, /Cannot use --maximal-drop: -1, expected at least 0$/);
+  const message = /Cannot use --subset-size: it is another name of --stat-subset-size, which is given too$/;
+  await quantize(["--subset-size", "3", "--stat-subset-size", "3"], 2, message);
+});
+
+Deno.test("a command that does not exist is refused, and the nearest one named", async () => {
+  const ran = await runCli(["quantise", "m.onnx"]);
+  assertRefused(ran, 2, /unknown command 'quantise'/);
+  assert.match(ran.err, /Did you mean quantize\?/);
+});
+
 Deno.test("quantize refuses to start without a dataset", async () => {
   assertRefused(await runCli(["quantize", "m.onnx"]), 2, /Cannot start: --dataset is missing$/);
 });
