@@ -1,5 +1,6 @@
 /** Nothing is evaluated twice: a memo in front of the evaluator, with a journal behind it, that counts what was really spent. */
 import type { Assignment, Evaluation, Evaluator, OutputDistance, TakeResult } from "../base/precision.ts";
+import { partOf } from "./part_of_evaluation.ts";
 
 /** Keeps evaluations beyond the process. What `get` returns must be what was put, bit for bit: decisions hang on it. */
 export interface Journal {
@@ -59,7 +60,7 @@ export class Memo {
     const [result] = await this.#answer(
       [assignment],
       (one) => evaluationKey(this.prefix, one, indices),
-      indices?.length ?? this.evaluator.sampleCount,
+      indices,
       async (_missing, take) => await take(0, await this.evaluator.evaluate(assignment, indices, signal)),
       signal,
     );
@@ -76,7 +77,7 @@ export class Memo {
     return this.#answer(
       assignments,
       (one) => evaluationKey(this.prefix, one, indices),
-      indices.length,
+      indices,
       (missing, take) => this.evaluator.evaluateEach(base, missing, indices, take, signal),
       signal,
     );
@@ -95,7 +96,7 @@ export class Memo {
     const results = await this.#answer(
       assignments,
       (one) => evaluationKey(this.prefix, one, indices, distance),
-      indices.length,
+      indices,
       async (missing, take) => {
         const takeValues: TakeResult<Float64Array> = (place, values) =>
           take(place, { values: {}, perSample: { [distance]: values } });
@@ -109,7 +110,7 @@ export class Memo {
   async #answer(
     assignments: readonly Assignment[],
     keyOf: (assignment: Assignment) => string,
-    sampleCount: number,
+    indices: readonly number[] | undefined,
     evaluate: EvaluateMissing,
     signal: AbortSignal | undefined,
   ): Promise<Evaluation[]> {
@@ -117,13 +118,21 @@ export class Memo {
     const keys = assignments.map(keyOf);
     const missing = new Map<string, Assignment>();
     for (const [place, key] of keys.entries()) {
-      const found = this.#known.get(key) ?? this.journal?.get(key);
+      const assignment = assignments[place] ?? [];
+      const found = this.#known.get(key) ?? this.journal?.get(key) ?? this.#partOfWhole(key, assignment, indices);
       if (found) this.#known.set(key, found);
-      else missing.set(key, assignments[place] ?? []);
+      else missing.set(key, assignment);
     }
     this.#reused += keys.length - missing.size;
-    if (missing.size > 0) await this.#fill(missing, sampleCount, evaluate);
+    if (missing.size > 0) await this.#fill(missing, indices?.length ?? this.evaluator.sampleCount, evaluate);
     return keys.map((key) => this.#known.get(key) as Evaluation);
+  }
+
+  /** The metrics over some samples, where those of the whole set are known and tell. */
+  #partOfWhole(key: string, assignment: Assignment, indices: readonly number[] | undefined): Evaluation | undefined {
+    if (!indices || key !== evaluationKey(this.prefix, assignment, indices)) return undefined;
+    const whole = this.#known.get(evaluationKey(this.prefix, assignment));
+    return whole && partOf(whole, indices, this.evaluator.metrics);
   }
 
   async #fill(

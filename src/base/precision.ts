@@ -19,6 +19,14 @@ export interface Evaluation {
 /** Which way a metric improves. */
 export type MetricDirection = "higher_better" | "lower_better";
 
+/** A metric as the loop knows it. */
+export interface EvaluatedMetric {
+  readonly name: string;
+  readonly direction: MetricDirection;
+  /** Whether the value is the mean of the samples' own values, added up in order and without NaN; not so unless stated. */
+  readonly isMean?: boolean;
+}
+
 /**
  * How far an output lies from the float network's: Kullback-Leibler divergence of the softmaxed outputs, squared error over
  * the squared norm of the float output, or one minus the cosine.
@@ -32,7 +40,7 @@ export type TakeResult<Result> = (place: number, result: Result) => Promise<void
 export interface Evaluator {
   /** Samples in the validation set. */
   readonly sampleCount: number;
-  readonly metrics: readonly { readonly name: string; readonly direction: MetricDirection }[];
+  readonly metrics: readonly EvaluatedMetric[];
   /** Evaluates one assignment over `indices`, or over all samples in order where absent. */
   evaluate(assignment: Assignment, indices?: readonly number[], signal?: AbortSignal): Promise<Evaluation>;
   /**

@@ -41,6 +41,8 @@ export interface Metric {
   readonly direction: MetricDirection;
   /** Whatever beside name and code decides values, such as options: evaluations are kept under it. */
   readonly identity?: string;
+  /** Whether the value is the mean of the samples' own values, added up in order and without NaN; not so unless stated. */
+  readonly isMean?: boolean;
   /** Whether samples need `reference`. */
   readonly comparesToFloat?: boolean;
   /** What is enough for the metric, given the type of one sample's first output; reduced on the GPU. Undefined: all values. */
@@ -59,6 +61,7 @@ export function meanMetric(
     name,
     direction,
     identity: String(score),
+    isMean: true,
     start() {
       let sum = 0;
       let count = 0;

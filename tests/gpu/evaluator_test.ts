@@ -8,6 +8,7 @@ import {
   type OutputDistance,
 } from "../../src/base/precision.ts";
 import type { HostTensor } from "../../src/base/tensor.ts";
+import { partOf } from "../../src/accuracy/part_of_evaluation.ts";
 import { candidateData } from "../../src/api/candidates.ts";
 import { sampleTypes } from "../../src/api/network.ts";
 import type { Dataset } from "../../src/data/dataset.ts";
@@ -353,5 +354,20 @@ Deno.test({
     }
     assert.deepEqual(found[0], found[1]);
     assert.ok(found[0]!.every(({ values }) => values["float_mse"]! > 0));
+  },
+});
+
+Deno.test({
+  name: "GpuEvaluator.evaluate() of some samples is part of that of all, bit for bit",
+  ignore: !gpu,
+  async fn() {
+    using parts = await assemble(residualDataset(11), { batch: 4, activationBudget: 1e7 });
+    const { evaluator, groups } = parts;
+    for (const assignment of trajectory(groups.length).slice(0, 4)) {
+      const whole = await evaluator.evaluate(assignment);
+      for (const indices of [[10, 3, 4], [0, 5, 6, 7, 8, 9]]) {
+        assert.deepEqual(await evaluator.evaluate(assignment, indices), partOf(whole, indices, evaluator.metrics));
+      }
+    }
   },
 });
