@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { EXAMPLE_CONFIGURATION, replaceSection, writeDocuments } from "../.ci/docs.ts";
+import { hasKnownReason, shownCommand, VARIANTS } from "../.ci/traces.ts";
 import { parseConfiguration } from "../src/api/configuration.ts";
 import { settingsOf } from "../src/api/quantize_settings.ts";
 
@@ -35,6 +36,17 @@ Deno.test("the configuration that the documents show is one that quantize takes"
   assert.equal(quantization?.activations?.mode, "asymmetric");
   assert.deepEqual(ignored?.patterns, ["^head/.*"]);
   assert.deepEqual(notes, []);
+});
+
+Deno.test("the traces that docs/algorithm.md shows are of the commands that write them; deno task traces does", async () => {
+  const page = await read("docs/algorithm.md");
+  for (const variant of VARIANTS) {
+    const mark = `<!-- ${variant.section} -->\n\n\`\`\`\n${shownCommand(variant)}\n`;
+    assert.ok(page.includes(mark), variant.section);
+    const lines = page.split(mark)[1]!.split("\n```")[0]!.split("\n");
+    assert.ok(lines.some((line) => line.startsWith("  ranked ")), `${variant.section} has steps`);
+    assert.deepEqual(lines.filter((line) => !hasKnownReason(line)), [], "reasons are those of the loop");
+  }
 });
 
 Deno.test("links between documents lead somewhere", async () => {
