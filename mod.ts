@@ -41,13 +41,7 @@ export type { Journal } from "./src/accuracy/memo.ts";
 export type { AccuracyAwareOptions } from "./src/accuracy/options.ts";
 export type { AccuracyAwareResult } from "./src/accuracy/result.ts";
 export type { Certificate } from "./src/accuracy/certify.ts";
-export {
-  buildSweepReport,
-  encodeSweepCsv,
-  formatSweep,
-  renderSweepPlot,
-  type SweepReport,
-} from "./src/report/sweep_report.ts";
+export { buildSweepReport, encodeSweepCsv, formatSweep, type SweepReport } from "./src/report/sweep_report.ts";
 export type { Target as QuantizeTarget } from "./src/accuracy/drop.ts";
 export type { Algorithm, Phase, QuantizeEvent, QuantizeOptions } from "./src/api/quantize_options.ts";
 export { datasetFromArrays } from "./src/data/memory_dataset.ts";
@@ -102,6 +96,8 @@ export { reportQuantization, requestMetrics, verifyExport } from "./src/api/quan
 export { type GivenParameters, type QuantizeSettings, settingsOf } from "./src/api/quantize_settings.ts";
 export { formatInspection } from "./src/report/inspection_text.ts";
 export { encodeReport, type Report, type ReportedStep, reportStep } from "./src/report/report.ts";
+export { renderSweepPage } from "./src/report/sweep_page.ts";
+export { renderSweepPlot } from "./src/report/sweep_plot.ts";
 export { renderHtmlReport } from "./src/report/html_report.ts";
 export { formatStep, formatSummary, formatValue } from "./src/report/summary.ts";
 export { formatBytes, formatCount, formatPlural, formatSeconds } from "./src/report/table.ts";

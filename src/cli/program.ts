@@ -142,7 +142,7 @@ function addQuantize(program: Command, context: Context, end: End): void {
   addJob(
     program.command("sweep").description(
       "Quantizes for several allowed drops, --maximal-drop 0.001,0.002,0.005, for the price of the smallest; " +
-        "writes a folder per drop, sweep.json, sweep.csv and sweep.svg.",
+        "writes a folder per drop, sweep.html, sweep.svg, sweep.csv and sweep.json.",
     ),
   ).action(async (path, options) => end(await runSweep(context, path, options, parametersIn(options))));
   addJob(

@@ -28,13 +28,15 @@ export async function runQuantize(
   using setup = await setUpQuantization(context, path, options, parameters);
   const result = await quantizeModel(setup.runtime, setup.model, setup.options);
   if (options.verify) await verifyExport(setup.runtime, { ...setup.options, reference: setup.model }, result);
-  const { report, paths } = await writeResult(context, setup, result, setup.output);
+  const written = await writeResult(context, setup, result, setup.output);
+  const { report } = written;
+  const paths = { ...written.paths, page: await setup.output.write("report.html", await renderHtmlReport(report)) };
   printResult(context, options, formatSummary(report, paths), report);
   await profile?.write(setup.runtime, context.terminal);
   return isSuccess(report) ? EXIT.ok : EXIT.dropNotReached;
 }
 
-/** Writes model, report and page of a result into a folder. */
+/** Writes model and report of a result into a folder. */
 export async function writeResult(
   context: Context,
   { runtime, model, options }: QuantizationSetup,
@@ -52,7 +54,6 @@ export async function writeResult(
   const paths = {
     model: await output.write(MODEL_NAME, result.bytes),
     report: await output.write("report.json", encodeReport(report)),
-    page: await output.write("report.html", await renderHtmlReport(report)),
   };
   return { report, paths };
 }

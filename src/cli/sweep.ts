@@ -4,6 +4,8 @@ import {
   encodeSweepCsv,
   formatSweep,
   OutputFolder,
+  renderHtmlReport,
+  renderSweepPage,
   renderSweepPlot,
   sweepQuantization,
   UsageError,
@@ -12,7 +14,7 @@ import { type QuantizeCommandOptions, setUpQuantization } from "./quantization_s
 import { isSuccess, writeResult } from "./quantize.ts";
 import { type Context, EXIT, type ExitCode, printResult } from "./terminal.ts";
 
-/** Writes a folder per drop, and sweep.json, sweep.csv and sweep.svg beside them. */
+/** Writes a folder per drop, and sweep.json, sweep.csv, sweep.svg and sweep.html beside them. */
 export async function runSweep(
   context: Context,
   path: string | undefined,
@@ -31,10 +33,15 @@ export async function runSweep(
     rows.push({ maximalDrop, folder, report });
   }
   const sweep = buildSweepReport(rows);
+  for (const { folder, report } of rows) {
+    const pages = await OutputFolder.open(output.pathOf(folder));
+    await pages.write("report.html", await renderHtmlReport(report, sweep));
+  }
   const paths = [
     await output.write("sweep.json", `${JSON.stringify(sweep, undefined, 2)}\n`),
     await output.write("sweep.csv", encodeSweepCsv(sweep)),
     await output.write("sweep.svg", await renderSweepPlot(sweep)),
+    await output.write("sweep.html", await renderSweepPage(sweep)),
   ];
   printResult(context, options, `${formatSweep(sweep)}\n\n${paths.join("\n")}`, sweep);
   return rows.every(({ report }) => isSuccess(report)) ? EXIT.ok : EXIT.dropNotReached;

@@ -64,7 +64,6 @@ export async function comparisonPlot({ layers }: Comparison): Promise<string | u
     text: `${layer.type} ${layer.node}: ${decibels(layer.sqnr)} dB`,
   }));
   if (points.length === 0) return undefined;
-  const worst = points.slice(0, 5);
   const x = {
     field: "position",
     type: "quantitative" as const,
@@ -72,6 +71,18 @@ export async function comparisonPlot({ layers }: Comparison): Promise<string | u
     axis: { grid: false, tickMinStep: 1, format: "d" },
   };
   const y = { field: "sqnr", type: "quantitative" as const, title: "Signal to quantization noise, dB" };
+  const labels = apart(points).map((point) => ({ ...point, isLate: point.position > 0.6 * layers.length }));
+  const label = (isLate: boolean) => ({
+    data: { values: labels.filter((point) => point.isLate === isLate) },
+    mark: {
+      type: "text" as const,
+      align: isLate ? "right" as const : "left" as const,
+      dy: 14,
+      limit: 260,
+      aria: false,
+    },
+    encoding: { x, y, text: { field: "node" } },
+  });
   return await renderPlot(
     {
       width: 780,
@@ -96,15 +107,26 @@ export async function comparisonPlot({ layers }: Comparison): Promise<string | u
             description: { field: "text" },
           },
         },
-        {
-          data: { values: worst },
-          mark: { type: "text", align: "left", dx: 6, dy: 4, limit: 220, aria: false },
-          encoding: { x, y, text: { field: "node" } },
-        },
+        label(false),
+        label(true),
       ],
     },
     `Signal to quantization noise of ${points.length} values`,
   );
+}
+
+/** Of the sixth with the most noise, at most five points whose names do not run into each other. */
+function apart<T extends { readonly position: number; readonly sqnr: number }>(points: readonly T[]): T[] {
+  const width = Math.max(...points.map(({ position }) => position)) / 3;
+  const height = Math.max(...points.map(({ sqnr }) => sqnr)) / 18;
+  const chosen: T[] = [];
+  for (const point of points.slice(0, Math.ceil(points.length / 6))) {
+    const isFree = chosen.every(({ position, sqnr }) =>
+      Math.abs(position - point.position) > width || Math.abs(sqnr - point.sqnr) > height
+    );
+    if (isFree && chosen.length < 5) chosen.push(point);
+  }
+  return chosen;
 }
 
 function decibels(ratio: number): string {

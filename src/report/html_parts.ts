@@ -1,6 +1,6 @@
 /** Tables, tiles and keys of report.html. */
 import { Html, html, type HtmlPart } from "./html.ts";
-import { kindOf, KINDS } from "./precision_kind.ts";
+import { kindOf, KINDS, usualCandidate } from "./precision_kind.ts";
 import type { ReportedLayer } from "./layers.ts";
 import type { Report, ReportedGroup, ReportedStep } from "./report.ts";
 import { formatAction, formatValue } from "./summary.ts";
@@ -23,19 +23,22 @@ export function meter(share: number): Html {
   return html`<span class="meter"><span style="width:${percent}%"></span></span>`;
 }
 
-/** What the colours mean. */
-export function kindLegend(): Html {
+/** What the colours mean, those that occur. */
+export function kindLegend(report: Report): Html {
+  const used = new Set<string>([...report.groups, ...report.layers].map((one) => kindOf(one, report)));
+  const usual = usualCandidate(report);
+  const kinds = Object.entries(KINDS).filter(([kind]) => used.has(kind));
   return html`<p class="legend">${
-    Object.entries(KINDS).map(([kind, { name }]) =>
+    kinds.map(([kind, { name }]) =>
       html`
-        <span class="key ${kind}">${name}</span>
+        <span class="key ${kind}">${name}${kind === "int8" ? ` (${usual})` : ""}</span>
       `
     )
   }</p>`;
 }
 
 /** A column: its head, and a cell of each row with the number to sort by where the text does not sort; rows without one come last. */
-interface Column<T> {
+export interface Column<T> {
   readonly head: string;
   /** What the head means, where it is not plain. */
   readonly title?: string;
@@ -44,7 +47,8 @@ interface Column<T> {
   readonly order?: (row: T) => number | null;
 }
 
-function table<T>(rows: readonly T[], columns: readonly Column<T>[], attributes: Html): Html {
+/** A table of `rows`. */
+export function table<T>(rows: readonly T[], columns: readonly Column<T>[], attributes: Html): Html {
   const kind = ({ isNumber }: Column<T>) => isNumber ? new Html(` class="number"`) : null;
   const title = ({ title }: Column<T>) =>
     title === undefined ? null : html`
@@ -76,7 +80,11 @@ export function layerTable(report: Report): Html {
   const { layers } = report;
   const total = Math.max(1, layers.reduce((sum, { macs }) => sum + macs, 0));
   const columns: Column<ReportedLayer>[] = [
-    { head: "Layer", cell: ({ name }) => name },
+    {
+      head: "Layer",
+      cell: ({ name, group }) =>
+        group === null || group === name ? name : html`${name}<span class="aside"> with ${group}</span>`,
+    },
     { head: "Operator", cell: ({ type }) => type },
     numberColumn("MACs", ({ macs }) => macs || null, formatCount),
     numberColumn("Share", ({ macs }) => macs || null, (macs) => `${(100 * macs / total).toFixed(1)} %`),
@@ -95,7 +103,6 @@ export function layerTable(report: Report): Html {
     },
     numberColumn("Time", ({ time }) => time && time.final, formatMilliseconds),
     numberColumn("In float", ({ time }) => time && time.float, formatMilliseconds),
-    { head: "Group", cell: ({ group, name }) => group === name ? "" : group },
   ];
   const used = columns.filter(({ order }) => !order || layers.some((layer) => order(layer) !== null));
   return html`
@@ -126,15 +133,16 @@ function formatMilliseconds(microseconds: number): string {
   return `${(microseconds / 1000).toFixed(microseconds < 9995 ? 2 : 1)} ms`;
 }
 
-/** What a layer or group ended in: `float`, or `int8 (mixed)`. */
+/** What a layer or group ended in: `float`, or `int8` with the candidate. */
 function precisionCell(one: Pick<ReportedGroup, "isReverted" | "precision">, report: Report): Html {
-  const text = one.precision === "float" ? one.precision : `int8 (${one.precision})`;
-  return html`<span class="key ${kindOf(one, report)}">${text}</span>`;
+  const kind = kindOf(one, report);
+  if (one.precision === "float") return html`<span class="key ${kind}">float</span>`;
+  return html`<span class="key ${kind}">int8 <span class="aside">${one.precision}</span></span>`;
 }
 
 /** Groups in float or with other parameters than the rest; undefined where there are none. */
 export function changedGroupTable(report: Report): Html | undefined {
-  const [usual] = report.candidates;
+  const usual = usualCandidate(report);
   const groups = report.groups.filter(({ isReverted, precision }) => isReverted || precision !== usual);
   if (groups.length === 0) return undefined;
   const columns: Column<ReportedGroup>[] = [

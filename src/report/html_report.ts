@@ -1,49 +1,33 @@
 /** report.html: one file that shows everything of a report, without network, and in its essentials without scripts. */
 import { Html, html } from "./html.ts";
 import { changedGroupTable, kindLegend, layerTable, meter, settingsTable, stepTable, tile } from "./html_parts.ts";
-import script from "./html_report.js" with { type: "text" };
-import style from "./html_report.css" with { type: "text" };
+import { renderPage } from "./html_page.ts";
 import { quoteCommand } from "./quote_command.ts";
 import type { Report } from "./report.ts";
 import { LARGEST_RANKING, networkPlot, sensitivityPlot, trajectoryPlot } from "./report_plots.ts";
+import { sweepSection } from "./sweep_page.ts";
+import type { SweepReport } from "./sweep_report.ts";
 import { formatHoldout, formatValue, formatVerdict } from "./summary.ts";
 import { formatBytes, formatCount, formatPlural, formatSeconds } from "./table.ts";
 
-/** The whole page. Scripts other than its own cannot run in it, nor can it load anything. */
-export async function renderHtmlReport(report: Report): Promise<string> {
-  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(script));
-  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${
-    new Uint8Array(hash).toBase64()
-  }'`;
+/** The whole page. Scripts other than its own cannot run in it, nor can it load anything. `sweep` is the one that it is a part of. */
+export async function renderHtmlReport(report: Report, sweep?: SweepReport): Promise<string> {
   const plots = await drawPlots(report);
-  const page = html`
-    <!DOCTYPE html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8">
-        <meta http-equiv="Content-Security-Policy" content="${policy}">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
-        <title>${report.model.name} – Holdfast</title>
-        <style>${new Html(style)}</style>
-      </head>
-      <body>
-        <main>
-    ${head(report)}
-    ${tiles(report)}
-    ${notices(report)}
-    ${trajectories(report, plots.trajectories)}
-    ${changes(report)}
-    ${sensitivity(report, plots.sensitivity)}
-    ${layers(report, plots.network)}
-    ${steps(report)}
-    ${settings(report)}
-        </main>
-        <script>${new Html(script)}</script>
-      </body>
-    </html>
-  `;
-  return page.text.trimStart();
+  return await renderPage(
+    report.model.name,
+    html`
+      ${head(report)}
+      ${tiles(report)}
+      ${notices(report)}
+      ${trajectories(report, plots.trajectories)}
+      ${sweep && await sweepSection(sweep, report.maximalDrop)}
+      ${changes(report)}
+      ${sensitivity(report, plots.sensitivity)}
+      ${layers(report, plots.network)}
+      ${steps(report)}
+      ${settings(report)}
+    `,
+  );
 }
 
 interface Plots {
@@ -78,7 +62,10 @@ function head(report: Report): Html {
 function tiles(report: Report): Html {
   const { model, output, int8Macs, metrics, cost, adapter, seconds } = report;
   const total = Object.values(seconds).reduce((sum, value) => sum + value, 0);
-  const saved = report.cost.potNetworkEquivalents / Math.max(1, cost.networkEquivalents);
+  // What an earlier run had measured cost nothing: there is nothing to compare then.
+  const saved = cost.reused > 0 && cost.networkEquivalents < 1
+    ? 0
+    : cost.potNetworkEquivalents / cost.networkEquivalents;
   const size = output.byteLength / Math.max(1, model.byteLength);
   return html`<section class="tiles">
 ${
@@ -158,7 +145,7 @@ function sensitivity(report: Report, plot: HtmlOrNothing): HtmlOrNothing {
   } samples that int8 hurt most when one group alone computes in float, above the group that gains least. ${
     shown < first.scores.length ? `The first ${shown} of ${formatPlural(first.scores.length, "group")}.` : ""
   } Colours tell where each group ended.</p>
-${kindLegend()}
+${kindLegend(report)}
 <figure>${plot}</figure>
 </section>`;
 }
@@ -167,9 +154,26 @@ function layers(report: Report, plot: HtmlOrNothing): HtmlOrNothing {
   if (report.layers.length === 0) return undefined;
   return html`<section>
 <h2>Layers</h2>
-${plot && html`${kindLegend()}<figure>${plot}</figure>`}
+${plot && html`${kindLegend(report)}<figure>${plot}</figure>`}
+${layerLead(report)}
 ${layerTable(report)}
 </section>`;
+}
+
+/** What the measured columns mean, as far as there are any. */
+function layerLead({ layers, batchSize, adapter }: Report): HtmlOrNothing {
+  const hasNoise = layers.some(({ sqnr }) => sqnr !== null);
+  const hasTimes = layers.some(({ time }) => time !== null);
+  if (!hasNoise && !hasTimes) return undefined;
+  return html`<p class="lead">${
+    hasNoise
+      ? "SQNR: signal to quantization noise of a layer’s output, with what reaches it from the layers before. Weights: the same of its weights. "
+      : ""
+  }${
+    hasTimes
+      ? `Time: of a batch of ${batchSize} on ${adapter.description}, where int8 is emulated; no time: computed in the kernel of a layer before.`
+      : ""
+  }</p>`;
 }
 
 function steps(report: Report): HtmlOrNothing {

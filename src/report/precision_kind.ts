@@ -14,10 +14,19 @@ export const KINDS: Readonly<Record<PrecisionKind, { readonly color: string; rea
 };
 
 /** The state of a group. */
-export function kindOf({ isReverted, precision }: Pick<ReportedGroup, "isReverted" | "precision">, {
-  candidates,
-}: Pick<Report, "candidates">): PrecisionKind {
+export function kindOf(
+  { isReverted, precision }: Pick<ReportedGroup, "isReverted" | "precision">,
+  report: Pick<Report, "candidates" | "groups">,
+): PrecisionKind {
   if (isReverted) return "reverted";
   if (precision === "float") return "float";
-  return precision === candidates[0] ? "int8" : "mended";
+  return precision === usualCandidate(report) ? "int8" : "mended";
+}
+
+/** The int8 candidate that most groups ended with, the first of several: what the others are told apart from. */
+export function usualCandidate({ candidates, groups }: Pick<Report, "candidates" | "groups">): string {
+  const count = (label: string) =>
+    groups.filter(({ isReverted, precision }) => !isReverted && precision === label).length;
+  const counts = candidates.map(count);
+  return candidates[counts.indexOf(Math.max(...counts))] ?? "";
 }

@@ -1,4 +1,5 @@
 /** What people see at the end of a quantization, and of every step of it. */
+import { usualCandidate } from "./precision_kind.ts";
 import type { Report, ReportedGroup, ReportedMetric, ReportedStep } from "./report.ts";
 import { formatBytes, formatCount, formatPlural, formatSeconds, formatTable } from "./table.ts";
 
@@ -125,8 +126,9 @@ function formatReverted({ groups, reverted, trace, metric }: Report): string[] {
   return [`Back in float\n${formatTable(rows, "  ")}`];
 }
 
-function formatMended({ groups, candidates, metric }: Report): string[] {
-  const [usual] = candidates;
+function formatMended(report: Report): string[] {
+  const { groups, metric } = report;
+  const usual = usualCandidate(report);
   const mended = groups.filter(({ isReverted, precision }) => !isReverted && precision !== usual);
   if (mended.length === 0) return [];
   const counts = new Map<string, number>();

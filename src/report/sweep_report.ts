@@ -1,6 +1,5 @@
 /** What a sweep found: one row per allowed drop, for scripts, spreadsheets and eyes. */
 import { encodeCsv } from "./csv.ts";
-import { COLORS, renderPlot } from "./plot.ts";
 import type { Report } from "./report.ts";
 import { formatValue } from "./summary.ts";
 import { formatBytes, formatCount, formatTable } from "./table.ts";
@@ -100,50 +99,10 @@ export function formatSweep(sweep: SweepReport): string {
   }`;
 }
 
-/** The trade as an SVG file: what each drop gives in int8 work and in file size. */
-export async function renderSweepPlot(sweep: SweepReport): Promise<string> {
-  const values = sweep.rows.map(({ maximalDrop, drop, int8Macs, byteLength, reached }) => ({
-    drop,
-    int8: 100 * int8Macs,
-    size: byteLength / 1024,
-    fill: reached ? COLORS.int8 : COLORS.paper,
-    label: `≤ ${maximalDrop}`,
-  }));
-  const panel = (field: "int8" | "size", title: string) => {
-    const x = {
-      field: "drop",
-      type: "quantitative" as const,
-      title: `Drop of ${sweep.metric}`,
-      scale: { zero: false, padding: 28 },
-    };
-    const y = {
-      field,
-      type: "quantitative" as const,
-      title,
-      axis: { format: ".1f" },
-      scale: { zero: false, padding: 28 },
-    };
-    return {
-      width: 330,
-      height: 240,
-      layer: [
-        { mark: { type: "line" as const, color: COLORS.rule }, encoding: { x, y } },
-        {
-          mark: { type: "point" as const, filled: false, size: 70, stroke: COLORS.int8, strokeWidth: 2 },
-          encoding: { x, y, fill: { field: "fill", type: "nominal" as const, scale: null } },
-        },
-        { mark: { type: "text" as const, dy: -12 }, encoding: { x, y, text: { field: "label" } } },
-      ],
-    };
-  };
-  const description = `Drop of ${sweep.metric} against the share of the work in int8 and the size of the model`;
-  const svg = await renderPlot(
-    {
-      data: { values },
-      hconcat: [panel("int8", "Multiply-accumulates in int8 (%)"), panel("size", "Model file (KiB)")],
-    },
-    description,
-  );
-  // Outside of a page there are no variables to take colours from.
-  return `${svg.replaceAll(/var\(--[a-z0-9-]+, (#[0-9a-f]{6})\)/g, "$1")}\n`;
+/** Rows that no other beats: none has a drop as small with more of the work in int8, or as much of it with a smaller drop. */
+export function paretoFront(rows: readonly SweepReportRow[]): SweepReportRow[] {
+  const loss = ({ drop }: SweepReportRow) => drop ?? Infinity;
+  const beats = (a: SweepReportRow, b: SweepReportRow) =>
+    loss(a) <= loss(b) && a.int8Macs >= b.int8Macs && (loss(a) < loss(b) || a.int8Macs > b.int8Macs);
+  return rows.filter((row) => !rows.some((other) => beats(other, row)));
 }

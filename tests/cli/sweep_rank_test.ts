@@ -46,6 +46,8 @@ Deno.test(
       const csv = new TextDecoder().decode(await read("swept", "sweep.csv")).trimEnd().split("\n");
       assert.deepEqual(csv.map((line) => line.split(",")[0]), ["maximal_drop", "0.05", "0.02", "0"]);
       assert.match(new TextDecoder().decode(await read("swept", "sweep.svg")), /^<svg /);
+      assert.match(new TextDecoder().decode(await read("swept", "sweep.html")), /href="0.05\/report.html"/);
+      assert.match(new TextDecoder().decode(await read("swept", "0.05/report.html")), /Pareto front/);
     }),
 );
 
