@@ -1,6 +1,10 @@
-/** Writes what documents say of options and operators from the tables that the program itself reads: docs/configuration.md, README.md. */
+/**
+ * Writes what documents say of options and operators from the tables that the program itself reads: docs/configuration.md, docs/schema,
+ * README.md.
+ */
 import { CATALOG } from "../src/api/metric_catalog.ts";
 import { flagOf, IDLE_PARAMETERS, type Parameter, PARAMETERS } from "../src/api/parameters.ts";
+import { configurationSchema, datasetSchema } from "../src/api/schema.ts";
 import { KNOBS } from "../src/base/knobs.ts";
 import { OPSET_RANGE } from "../src/graph/import.ts";
 import { OPERATORS } from "../src/ops/registry.ts";
@@ -59,7 +63,10 @@ Every parameter has one name. A configuration file spells it \`maximal_drop\`, t
 
 ## The file
 
-\`quantize --config FILE\` reads POT's form: JSON, comments and trailing commas allowed.
+\`quantize --config FILE\` reads POT's form: JSON, comments and trailing commas allowed. Editors complete and check it by
+[schema/configuration.schema.json](schema/configuration.schema.json), and dataset.json by
+[schema/dataset.schema.json](schema/dataset.schema.json): name the schema's path or URL under \`"$schema"\`, as the files of
+\`init\` do.
 
 \`\`\`jsonc
 ${EXAMPLE_CONFIGURATION}\`\`\`
@@ -175,15 +182,28 @@ export function replaceSection(text: string, name: string, content: string): str
   return `${text.slice(0, start + open.length)}\n\n${content.trim()}\n\n${text.slice(end)}`;
 }
 
+/** Files of docs/schema. */
+export const SCHEMAS = {
+  "configuration.schema.json": configurationSchema,
+  "dataset.schema.json": datasetSchema,
+} as const;
+
 /** Writes every document that is generated in whole or in part below `root`, formatted as the project formats all text. */
 export async function writeDocuments(root: URL): Promise<void> {
   const readme = new URL("README.md", root);
   const page = new URL("docs/configuration.md", root);
   await Deno.writeTextFile(readme, replaceSection(await Deno.readTextFile(readme), "operators", operatorsSection()));
   await Deno.writeTextFile(page, configurationPage());
+  const schemas = [];
+  await Deno.mkdir(new URL("docs/schema", root), { recursive: true });
+  for (const [name, schema] of Object.entries(SCHEMAS)) {
+    const file = new URL(`docs/schema/${name}`, root);
+    await Deno.writeTextFile(file, JSON.stringify(schema(), undefined, 2));
+    schemas.push(file.pathname);
+  }
   const config = new URL("deno.json", ROOT);
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--quiet", "--config", config.pathname, readme.pathname, page.pathname],
+    args: ["fmt", "--quiet", "--config", config.pathname, readme.pathname, page.pathname, ...schemas],
     stderr: "piped",
   }).output();
   if (!success) throw new Error(`Cannot format documents: ${new TextDecoder().decode(stderr).trim()}`);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EXAMPLE_CONFIGURATION, replaceSection, writeDocuments } from "../.ci/docs.ts";
+import { EXAMPLE_CONFIGURATION, replaceSection, SCHEMAS, writeDocuments } from "../.ci/docs.ts";
 import { hasKnownReason, shownCommand, VARIANTS } from "../.ci/traces.ts";
 import { parseConfiguration } from "../src/api/configuration.ts";
 import { settingsOf } from "../src/api/quantize_settings.ts";
@@ -14,7 +14,8 @@ Deno.test("generated documents agree with the program; deno task docs writes the
     await Deno.mkdir(new URL("docs", target));
     await Deno.copyFile(new URL("README.md", root), new URL("README.md", target));
     await writeDocuments(target);
-    for (const path of ["README.md", "docs/configuration.md"]) {
+    const schemas = Object.keys(SCHEMAS).map((name) => `docs/schema/${name}`);
+    for (const path of ["README.md", "docs/configuration.md", ...schemas]) {
       assert.equal(await read(path), await Deno.readTextFile(new URL(path, target)), path);
     }
   } finally {

@@ -27,7 +27,12 @@ const ANY: ValueRule = { type: "any" };
 const SECTION_KEYS: Keys = { $schema: { type: "text" }, model: ANY, compression: ANY, engine: ANY };
 
 /** Keys of `model`; `weights` and `cascade` are OpenVINO's. */
-const MODEL_KEYS: Keys = { model: { type: "text" }, model_name: { type: "text" }, weights: ANY, cascade: ANY };
+export const MODEL_KEYS: Keys = {
+  model: { type: "text", pattern: "^(?!.*\\.xml$)" },
+  model_name: { type: "text" },
+  weights: ANY,
+  cascade: { type: "none", instead: "one model" },
+};
 
 /** Keys of `compression` that POT hands to every algorithm. */
 export const SHARED_KEYS = ["target_device", "model_type", "inplace_statistics", "dump_intermediate_model"];
@@ -55,13 +60,10 @@ export function parseConfiguration(text: string, file: string): Configuration {
 function parseModel(value: unknown, file: string): { model: string | undefined; modelName: string | undefined } {
   if (value === undefined) return { model: undefined, modelName: undefined };
   const where = `model of ${file}`;
-  const { model, model_name, cascade } = checkedKeys({ value, where: "model", file }, MODEL_KEYS) as Record<
+  const { model, model_name } = checkedKeys({ value, where: "model", file }, MODEL_KEYS) as Record<
     string,
     string | undefined
   >;
-  if (cascade !== undefined) {
-    throw new UsageError(`Cannot use ${where}: cascades are not supported, expected one model`);
-  }
   if (model?.endsWith(".xml")) {
     throw new UsageError(`Cannot use ${where}: "${model}" is OpenVINO IR, expected an ONNX file`);
   }

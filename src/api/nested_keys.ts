@@ -6,13 +6,13 @@ import type { ValueRule } from "./parameter_values.ts";
 /** Rules by key. */
 export type Keys = Readonly<Record<string, ValueRule>>;
 
-/** `range_estimator.min` and `.max`. POT's `granularity` is known, and refused by who reads it. */
+/** `range_estimator.min` and `.max`. */
 export const END_KEYS: Keys = {
   type: { type: "choice", choices: STATISTICS },
   aggregator: { type: "choice", choices: AGGREGATORS },
   outlier_prob: { type: "number", low: 0, high: 0.5 },
   clipping_value: { type: "number" },
-  granularity: { type: "text" },
+  granularity: { type: "none", instead: "weights.granularity" },
 };
 
 /** `range_estimator`. */
@@ -33,14 +33,14 @@ export const SCHEME_KEYS: Keys = {
 };
 
 /** One of `ignored.operations`. */
-export const OPERATION_KEYS: Keys = { type: { type: "text" }, attributes: { type: "any" } };
+export const OPERATION_KEYS: Keys = { type: { type: "text" }, attributes: { type: "object" } };
 
 /** `ignored`. */
 export const IGNORED_KEYS: Keys = {
   scope: { type: "names" },
   patterns: { type: "names" },
   operations: { type: "list", keys: OPERATION_KEYS, required: ["type"] },
-  skip_model: { type: "boolean" },
+  skip_model: { type: "boolean", constant: false },
 };
 
 /** One of `metrics`; other keys are options of the metric. */

@@ -45,24 +45,13 @@ export function parseRangeEstimator(given: GivenValue): RangeEstimatorOptions {
 }
 
 function parseEnd(given: GivenValue): Partial<EndEstimator> {
-  const { type, aggregator, outlier_prob, clipping_value, granularity } = checkedKeys(given, END_KEYS) as Record<
-    string,
-    never
-  >;
-  if (granularity !== undefined) {
-    throw refusal(memberOf(given, ".granularity", granularity), "weights.granularity");
-  }
+  const { type, aggregator, outlier_prob, clipping_value } = checkedKeys(given, END_KEYS) as Record<string, never>;
   return present({ type, aggregator, outlierProb: outlier_prob, clippingValue: clipping_value });
 }
 
 /** `ignored`. */
 export function parseIgnored(given: GivenValue): IgnoredScope {
-  const { scope, patterns, operations, skip_model } = checkedKeys(given, IGNORED_KEYS) as Record<string, never>;
-  if (skip_model) {
-    throw new UsageError(
-      `Cannot use ${placeOf(memberOf(given, ".skip_model", skip_model))}: true, expected false with one model`,
-    );
-  }
+  const { scope, patterns, operations } = checkedKeys(given, IGNORED_KEYS) as Record<string, never>;
   return present({
     scope,
     patterns,

@@ -4,9 +4,15 @@ import type { Parameter } from "./parameters.ts";
 
 /** What a value may be. */
 export interface ValueRule extends Pick<Parameter, "choices" | "low" | "high" | "default"> {
-  /** `keys`: an object with `keys`; `list`: a list of such. Both are checked by who reads them. */
-  readonly type: Parameter["type"] | "text" | "any" | "keys" | "list";
+  /** `keys`: an object with `keys`; `list`: a list of such. Both are checked by who reads them. `none`: no value is taken. */
+  readonly type: Parameter["type"] | "text" | "any" | "keys" | "list" | "none";
   readonly keys?: Readonly<Record<string, ValueRule>>;
+  /** The only value of a boolean. */
+  readonly constant?: boolean;
+  /** Of texts, for the schema alone: who reads them says more. */
+  readonly pattern?: string;
+  /** What is expected in place of `none`. */
+  readonly instead?: string;
   /** Keys that cannot be absent. */
   readonly required?: readonly string[];
 }
@@ -69,7 +75,10 @@ function expectation(rule: ValueRule, value: unknown): string | undefined {
   const { type, choices = [] } = rule;
   switch (type) {
     case "boolean":
+      if (rule.constant !== undefined) return value === rule.constant ? undefined : String(rule.constant);
       return typeof value === "boolean" ? undefined : "true or false";
+    case "none":
+      return rule.instead ?? "nothing";
     case "choice":
       return choices.includes(value as string) ? undefined : enumerated(choices);
     case "text":

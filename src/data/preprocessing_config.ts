@@ -29,7 +29,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Accuracy Checker's precomputed values, which it uses for `mean` and for `std`; those of imagenet are in BGR order. */
-const NAMED_VALUES: Readonly<Record<string, readonly number[]>> = {
+export const NAMED_VALUES: Readonly<Record<string, readonly number[]>> = {
   imagenet: [104.00698793, 116.66876762, 122.67891434],
   cifar10: [125.307, 122.961, 113.8575],
 };
@@ -39,7 +39,20 @@ const INTERPOLATION_ALIASES: Readonly<Record<string, Interpolation>> = {
   cubic: "bicubic",
 };
 
-const ASPECT_RATIO_SCALES: readonly AspectRatioScale[] = ["width", "height", "greater", "fit_to_window", "min_ratio"];
+/** What `interpolation` may be, in small letters. */
+export const INTERPOLATION_NAMES: readonly string[] = [...INTERPOLATIONS, ...Object.keys(INTERPOLATION_ALIASES)];
+
+/** What `aspect_ratio_scale` may be. */
+export const ASPECT_RATIO_SCALES: readonly AspectRatioScale[] = [
+  "width",
+  "height",
+  "greater",
+  "fit_to_window",
+  "min_ratio",
+];
+
+/** Largest width or height of a picture: that of JPEG. */
+export const LARGEST_EXTENT = 65535;
 
 /** Checks and translates the list; `file` names the configuration in errors. */
 export function parsePreprocessing(list: unknown, file: string): Preprocessing {
@@ -153,9 +166,9 @@ function parseSize(raw: Raw): { width: number; height: number } | undefined {
 }
 
 function extent(raw: Raw, key: string, value: unknown): number {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > 65535) {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > LARGEST_EXTENT) {
     throw new DatasetError(
-      `${raw.where} has ${key} ${JSON.stringify(value) ?? "missing"}, expected an integer from 1 to 65535`,
+      `${raw.where} has ${key} ${JSON.stringify(value) ?? "missing"}, expected an integer from 1 to ${LARGEST_EXTENT}`,
     );
   }
   return value;

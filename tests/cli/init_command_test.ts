@@ -1,8 +1,11 @@
 /** From a bare folder to files that the other commands take. */
+import { Ajv } from "ajv";
+import { parse } from "jsonc-parser";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseConfiguration } from "../../mod.ts";
 import { standardErrorsAbove } from "../../src/api/probe_score.ts";
+import { configurationSchema, datasetSchema } from "../../src/api/schema.ts";
 import { quantizeLinear } from "../../src/ops/quantize_linear.ts";
 import { withFolder } from "../data/fixtures.ts";
 import { fileOf } from "../fixtures/classifier.ts";
