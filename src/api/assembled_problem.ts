@@ -10,6 +10,7 @@ import { encodeModel } from "../onnx/encode.ts";
 import type { Session } from "../run/session.ts";
 import { type CandidateList, listCandidates } from "./candidates.ts";
 import { type MeasuredLayers, measureLayers, UNMEASURED } from "./measured_layers.ts";
+import type { MemoryFit } from "./memory_fit.ts";
 import type { Model } from "./model.ts";
 import type { PhaseClock } from "./phase_clock.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";
@@ -37,13 +38,15 @@ export async function assembleProblem(
   runtime: Runtime,
   model: Model,
   options: QuantizeOptions,
-  clock: PhaseClock,
+  { clock, fit }: { readonly clock: PhaseClock; readonly fit: MemoryFit },
 ): Promise<AssembledProblem> {
   const loop = loopOptions(options);
   const resolved = resolveOptions(loop);
   const list = candidatesFor(options, resolved);
   clock.enter("prepare");
   const bench = await Workbench.open(runtime, model, options);
+  fit.choose(bench.batchSize);
+  bench.notes.push(...fit.notes);
   for (const name of list.idle) bench.note(`try_first ${name} has no effect: the settings have it already`);
   clock.enter("calibrate");
   for (const [index, one] of list.options.entries()) {
@@ -60,6 +63,8 @@ export async function assembleProblem(
   const session = stack.use(await bench.openSession());
   const isLoop = options.algorithm !== "DefaultQuantization";
   const { evaluator } = stack.use(bench.openEvaluator(session, bench.data.decisions, isLoop));
+  await runtime.gpu.settle();
+  fit.open();
   const opened = await bench.openJournal(session, resolved);
   if (opened?.journal && Symbol.dispose in opened.journal) stack.use(opened.journal as Disposable);
   const resources = stack.move();

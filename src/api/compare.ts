@@ -5,7 +5,7 @@ import type { ValueError } from "../evaluate/value_error.ts";
 import { type PairedValue, pairGraphs } from "../passes/pair_graphs.ts";
 import type { ComparedLayer, Comparison } from "../report/comparison_report.ts";
 import { guardBatch } from "./batch_guard.ts";
-import { MEMORY_BUDGET } from "./evaluate.ts";
+import { fitMemory } from "./memory_fit.ts";
 import type { Model } from "./model.ts";
 import { chooseBatch, prepareNetwork, sampleTypes } from "./network.ts";
 import { pairedErrors } from "./paired_errors.ts";
@@ -34,7 +34,7 @@ export async function compareModels(
   options: CompareOptions = {},
 ): Promise<Comparison> {
   const start = performance.now();
-  const { memoryBudget = MEMORY_BUDGET, onProgress, signal } = options;
+  const { onProgress, signal } = options;
   const limited = limitDataset(dataset, options.limit ?? SAMPLES);
   const networks = [
     await guardBatch(runtime, prepareNetwork(first, limited), limited),
@@ -42,14 +42,18 @@ export async function compareModels(
   ] as const;
   const { graph, pairs } = pairGraphs(networks[0].graph, networks[1].graph, sampleTypes(networks[0].graph, limited, 1));
   const network = { ...networks[0], graph, takesAnyBatch: networks.every(({ takesAnyBatch }) => takesAnyBatch) };
-  const batchSize = chooseBatch(network, limited, { runtime, batchSize: options.batchSize, memoryBudget });
-  const errors = await pairedErrors(runtime, network, limited, { batchSize, memoryBudget, onProgress, signal });
-  return {
-    samples: limited.length,
-    layers: describe(pairs, errors),
-    notes: [...new Set(networks.flatMap(({ notes }) => notes))],
-    seconds: (performance.now() - start) / 1000,
-  };
+  return await fitMemory(runtime, options, async (fit) => {
+    const { memoryBudget } = fit.sizes;
+    const batchSize = chooseBatch(network, limited, { runtime, ...fit.sizes });
+    fit.choose(batchSize);
+    const errors = await pairedErrors(runtime, network, limited, { batchSize, memoryBudget, onProgress, signal });
+    return {
+      samples: limited.length,
+      layers: describe(pairs, errors),
+      notes: [...new Set([...networks.flatMap(({ notes }) => notes), ...fit.notes])],
+      seconds: (performance.now() - start) / 1000,
+    };
+  });
 }
 
 function describe(pairs: readonly PairedValue[], errors: readonly ValueError[]): ComparedLayer[] {

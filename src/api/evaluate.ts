@@ -11,13 +11,12 @@ import { metricsBehind } from "../evaluate/tail_metrics.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { buildPlan } from "../plan/build.ts";
 import { Session } from "../run/session.ts";
+import type { HostTensor } from "../base/tensor.ts";
 import { guardBatch } from "./batch_guard.ts";
+import { fitMemory, type MemoryFit } from "./memory_fit.ts";
 import type { Model } from "./model.ts";
 import { chooseBatch, feedOf, prepareNetwork } from "./network.ts";
 import type { Runtime } from "./runtime.ts";
-
-/** Bytes of GPU memory that samples and activations may take unless the caller says otherwise. */
-export const MEMORY_BUDGET = 2 * 1024 ** 3;
 
 /** How to evaluate. */
 export interface EvaluateOptions {
@@ -56,16 +55,18 @@ export async function evaluateModel(
   const { limit, signal } = options;
   const indices = firstIndices(dataset, limit);
   const float = await referenceOutputs(runtime, dataset, options);
-  using bench = await openEvaluator(runtime, model, limitDataset(dataset, limit), { ...options, float });
-  const start = performance.now();
-  const { values } = await bench.evaluator.evaluate([], indices, signal);
-  return {
-    values,
-    samples: indices.length,
-    batchSize: bench.batchSize,
-    notes: bench.notes,
-    seconds: (performance.now() - start) / 1000,
-  };
+  return await fitMemory(runtime, options, async (fit) => {
+    using bench = await openEvaluator(runtime, model, limitDataset(dataset, limit), { ...options, float }, fit);
+    const start = performance.now();
+    const { values } = await bench.evaluator.evaluate([], indices, signal);
+    return {
+      values,
+      samples: indices.length,
+      batchSize: bench.batchSize,
+      notes: [...bench.notes, ...fit.notes],
+      seconds: (performance.now() - start) / 1000,
+    };
+  });
 }
 
 /** What the float network gives for every sample, where a metric compares with it. Kept on the host, whatever it takes. */
@@ -82,11 +83,14 @@ async function referenceOutputs(
       `Cannot compute ${comparing.name}: it compares with the float network, expected one as reference`,
     );
   }
-  using bench = await openEvaluator(runtime, reference, limitDataset(dataset, limit), options);
-  const outputs = new FloatOutputs(Infinity);
   const indices = firstIndices(dataset, limit);
-  await bench.evaluator.collect(indices, (position, collected) => outputs.offer(indices[position]!, collected), signal);
-  return outputs;
+  return await fitMemory(runtime, options, async (fit) => {
+    using bench = await openEvaluator(runtime, reference, limitDataset(dataset, limit), options, fit);
+    const outputs = new FloatOutputs(Infinity);
+    const take = (position: number, collected: readonly HostTensor[]) => outputs.offer(indices[position]!, collected);
+    await bench.evaluator.collect(indices, take, signal);
+    return outputs;
+  });
 }
 
 interface Bench extends Disposable {
@@ -101,12 +105,14 @@ async function openEvaluator(
   model: Model,
   dataset: Dataset,
   options: EvaluateOptions & { readonly float?: FloatOutputs | undefined },
+  fit: MemoryFit,
 ): Promise<Bench> {
   const { onProgress, float } = options;
   const { gpu, pipelines } = runtime;
-  const memoryBudget = options.memoryBudget ?? MEMORY_BUDGET;
+  const { memoryBudget } = fit.sizes;
   const network = await guardBatch(runtime, prepareNetwork(model, dataset), dataset);
-  const batchSize = chooseBatch(network, dataset, { runtime, batchSize: options.batchSize, memoryBudget });
+  const batchSize = chooseBatch(network, dataset, { runtime, ...fit.sizes });
+  fit.choose(batchSize);
   const metrics = metricsBehind(network.tail, options.metrics);
   const feed = feedOf(network, dataset, metrics);
   const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batchSize)), [], { target: runtime.gpu.kernelTarget });
@@ -126,6 +132,7 @@ async function openEvaluator(
       ...(onProgress ? { onProgress } : {}),
     }),
   );
+  fit.open();
   const resources = stack.move();
   return { evaluator, batchSize, notes: network.notes, [Symbol.dispose]: () => resources.dispose() };
 }

@@ -5,10 +5,10 @@ import { limitDataset } from "../evaluate/limited_dataset.ts";
 import { PassProfiler } from "../gpu/profiler.ts";
 import { nodeTimes } from "../report/profile.ts";
 import type { Session } from "../run/session.ts";
-import { MEMORY_BUDGET } from "./evaluate.ts";
 import { chooseBatch } from "./network.ts";
 import { pairedErrors } from "./paired_errors.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";
+import { MEMORY_BUDGET } from "./memory_fit.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Workbench } from "./workbench.ts";
 

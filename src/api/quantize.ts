@@ -5,12 +5,13 @@ import type { AccuracyAwareResult } from "../accuracy/result.ts";
 import type { Assignment } from "../base/precision.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Group } from "../graph/quantizer.ts";
-import { type AssembledProblem, assembleProblem } from "./assembled_problem.ts";
+import type { AssembledProblem } from "./assembled_problem.ts";
 import { describeLayers, type LayerDescription } from "./layers.ts";
 import type { Model } from "./model.ts";
-import { PhaseClock } from "./phase_clock.ts";
+import type { PhaseClock } from "./phase_clock.ts";
 import type { Phase, QuantizeOptions } from "./quantize_options.ts";
 import type { Runtime } from "./runtime.ts";
+import { withProblem } from "./with_problem.ts";
 
 /** What a quantization gives. */
 export interface QuantizeResult {
@@ -43,11 +44,11 @@ export interface QuantizeResult {
 }
 
 /** Quantizes a model; a target that cannot be met is a result (`accuracy.reached`), not an error. */
-export async function quantizeModel(runtime: Runtime, model: Model, options: QuantizeOptions): Promise<QuantizeResult> {
-  const clock = new PhaseClock(options);
-  using assembled = await assembleProblem(runtime, model, options, clock);
-  const accuracy = await runAccuracyAware(assembled.problem, assembled.options, assembled.hooks);
-  return await finishQuantization(assembled, accuracy, clock);
+export function quantizeModel(runtime: Runtime, model: Model, options: QuantizeOptions): Promise<QuantizeResult> {
+  return withProblem(runtime, model, options, async (assembled, clock) => {
+    const accuracy = await runAccuracyAware(assembled.problem, assembled.options, assembled.hooks);
+    return await finishQuantization(assembled, accuracy, clock);
+  });
 }
 
 /** Certifies and exports what the loop found. */

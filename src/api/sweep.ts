@@ -1,12 +1,11 @@
 /** Several allowed drops for the price of the smallest: one trajectory, one model per drop. */
 import { sweepMaximalDrop } from "../accuracy/sweep.ts";
 import { UsageError } from "../base/errors.ts";
-import { assembleProblem } from "./assembled_problem.ts";
 import type { Model } from "./model.ts";
-import { PhaseClock } from "./phase_clock.ts";
 import { finishQuantization, type QuantizeResult } from "./quantize.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";
 import type { Runtime } from "./runtime.ts";
+import { withProblem } from "./with_problem.ts";
 
 /** What one allowed drop gives. Its cost is what it added to those of the smaller drops; its seconds are those of the whole sweep. */
 export interface SweepEntry {
@@ -27,12 +26,12 @@ export async function sweepQuantization(
   if (options.algorithm === "DefaultQuantization") {
     throw new UsageError("Cannot sweep maximal_drop: DefaultQuantization takes whatever drop there is");
   }
-  const clock = new PhaseClock(options);
-  using assembled = await assembleProblem(runtime, model, options, clock);
-  const rows = await sweepMaximalDrop(assembled.problem, maximalDrops, assembled.options, assembled.hooks);
-  const entries: SweepEntry[] = [];
-  for (const { maximalDrop, result } of rows) {
-    entries.push({ maximalDrop, result: await finishQuantization(assembled, result, clock) });
-  }
-  return entries;
+  return await withProblem(runtime, model, options, async (assembled, clock) => {
+    const rows = await sweepMaximalDrop(assembled.problem, maximalDrops, assembled.options, assembled.hooks);
+    const entries: SweepEntry[] = [];
+    for (const { maximalDrop, result } of rows) {
+      entries.push({ maximalDrop, result: await finishQuantization(assembled, result, clock) });
+    }
+    return entries;
+  });
 }

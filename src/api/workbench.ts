@@ -33,9 +33,9 @@ import {
 } from "./calibration_pass.ts";
 import { candidateData, weightsOnly } from "./candidates.ts";
 import { type DecisionData, divideData } from "./decision_data.ts";
-import { MEMORY_BUDGET } from "./evaluate.ts";
 import { DiskJournal } from "./journal.ts";
 import { digestOfGraph, identityKey, journalIdentity } from "./journal_identity.ts";
+import { MEMORY_BUDGET } from "./memory_fit.ts";
 import type { Model } from "./model.ts";
 import { feedOf, type Network, prepareNetwork, sampleTypes } from "./network.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";

@@ -36,6 +36,9 @@ export class DeviceError extends Error {
   override readonly name = "DeviceError";
 }
 
+/** The GPU has no memory left, or no buffer as large as asked for: with less at a time it may go. */
+export class OutOfMemoryError extends DeviceError {}
+
 /** Marks a branch that the type system proves dead. */
 export function unreachable(value: never): never {
   throw new Error(`Cannot continue: unexpected ${JSON.stringify(value)}`);

@@ -8,7 +8,7 @@ import {
   storageOf,
   type TensorData,
 } from "../base/tensor.ts";
-import { DeviceError, UnsupportedError } from "../base/errors.ts";
+import { DeviceError, OutOfMemoryError, UnsupportedError } from "../base/errors.ts";
 import type { Gpu } from "./device.ts";
 
 /** Bytes written before the queue is told to let go of its staging memory. */
@@ -25,28 +25,28 @@ export interface BufferPart {
   readonly size: number;
 }
 
-/** Creates a buffer for kernels; throws DeviceError where one binding cannot hold it. */
+/** Creates a buffer for kernels; throws OutOfMemoryError where one binding cannot hold it. */
 export function createStorage(gpu: Gpu, byteLength: number, label: string): GPUBuffer {
   checkBinding(gpu, byteLength, label);
   return createPool(gpu, byteLength, label);
 }
 
-/** Creates a buffer that kernels bind in parts; throws DeviceError where the adapter has none that large. */
+/** Creates a buffer that kernels bind in parts; throws OutOfMemoryError where the adapter has none that large. */
 export function createPool(gpu: Gpu, byteLength: number, label: string): GPUBuffer {
   const { maxBufferSize } = gpu.device.limits;
   if (byteLength > maxBufferSize) {
-    throw new DeviceError(
-      `Cannot allocate "${label}": ${byteLength} bytes, the adapter's buffers hold at most ${maxBufferSize}; use a smaller --batch-size`,
+    throw new OutOfMemoryError(
+      `Cannot allocate "${label}": ${byteLength} bytes, the adapter's buffers hold at most ${maxBufferSize}`,
     );
   }
   return gpu.device.createBuffer({ label, size: Math.max(4, Math.ceil(byteLength / 4) * 4), usage: STORAGE });
 }
 
-/** Throws DeviceError where one binding cannot hold so many bytes. */
+/** Throws OutOfMemoryError where one binding cannot hold so many bytes. */
 export function checkBinding(gpu: Gpu, byteLength: number, label: string): void {
   if (byteLength <= gpu.largestBinding) return;
-  throw new DeviceError(
-    `Cannot allocate "${label}": ${byteLength} bytes, the adapter binds at most ${gpu.largestBinding}; use a smaller --batch-size`,
+  throw new OutOfMemoryError(
+    `Cannot allocate "${label}": ${byteLength} bytes, the adapter binds at most ${gpu.largestBinding}`,
   );
 }
 
@@ -121,8 +121,8 @@ export async function readBuffers(
   }
   device.queue.submit([encoder.finish()]);
   try {
-    await staging.mapAsync(GPUMapMode.READ).catch((cause) => {
-      gpu.check();
+    await staging.mapAsync(GPUMapMode.READ).catch(async (cause) => {
+      await gpu.settle();
       throw new DeviceError("Cannot read results back from the GPU", { cause });
     });
     gpu.check();

@@ -1,5 +1,5 @@
 /** The adapter and the one device of the process. */
-import { DeviceError } from "../base/errors.ts";
+import { DeviceError, OutOfMemoryError } from "../base/errors.ts";
 import { type KernelTarget, PORTABLE_TARGET } from "../base/kernel_target.ts";
 import { defaultKnob, KNOBS } from "../base/knobs.ts";
 import { PassProfiler } from "./profiler.ts";
@@ -52,10 +52,14 @@ export class Gpu {
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       const { error } = event as GPUUncapturedErrorEvent;
-      this.#failure ??= new DeviceError(`Cannot run on "${this.adapter.description}": ${error.message}`);
+      const message = `Cannot run on "${this.adapter.description}": ${error.message}`;
+      // Where memory ran out all else follows from it, whichever is reported first.
+      if (error instanceof GPUOutOfMemoryError) this.#failure = new OutOfMemoryError(message);
+      else this.#failure ??= new DeviceError(message);
     });
-    device.lost.then((lost) => {
-      this.#failure ??= new DeviceError(`Cannot go on: the GPU device was lost (${lost.reason}): ${lost.message}`);
+    device.lost.then(({ reason, message }) => {
+      // What went wrong before matters no more: nothing can be done with the device.
+      this.#failure = new DeviceError(`Cannot go on: the GPU device was lost (${reason}): ${message}`);
     });
   }
 
@@ -85,6 +89,42 @@ export class Gpu {
   /** Throws the first error that the device reported since it was opened. */
   check(): void {
     if (this.#failure) throw this.#failure;
+  }
+
+  /** As `check`, once the device had time to report errors of what was submitted before. */
+  async settle(): Promise<void> {
+    await reportsOfErrors();
+    this.check();
+  }
+
+  /** Forgets that memory ran out, so that less can be tried; false where something else is wrong. */
+  async recover(): Promise<boolean> {
+    // Whatever was done with the buffers that were not to be had is reported as well.
+    this.device.queue.submit([]);
+    await reportsOfErrors();
+    if (this.#failure && !(this.#failure instanceof OutOfMemoryError)) return false;
+    this.#failure = undefined;
+    return true;
+  }
+
+  /** Runs what allocates buffers; throws OutOfMemoryError where memory did not suffice for all of them. */
+  async allocating<T extends Disposable>(allocate: () => T): Promise<T> {
+    const { device, adapter: { description } } = this;
+    device.pushErrorScope("out-of-memory");
+    device.pushErrorScope("validation");
+    using stack = new DisposableStack();
+    let allocated: T;
+    let errors: Promise<(GPUError | null)[]>;
+    try {
+      allocated = stack.use(allocate());
+    } finally {
+      errors = Promise.all([device.popErrorScope(), device.popErrorScope()]);
+    }
+    const [invalid, exhausted] = await errors;
+    if (exhausted) throw new OutOfMemoryError(`Cannot allocate buffers on "${description}": ${exhausted.message}`);
+    if (invalid) throw new DeviceError(`Cannot allocate buffers on "${description}": ${invalid.message}`);
+    stack.move();
+    return allocated;
   }
 
   destroy(): void {
@@ -121,6 +161,11 @@ async function requestDevice(
     if (!(error instanceof TypeError)) throw error;
     return await adapter.requestDevice({ requiredLimits, requiredFeatures: [...features] });
   }
+}
+
+/** Errors that no scope captures are reported in tasks of their own. */
+async function reportsOfErrors(): Promise<void> {
+  for (let task = 0; task < 2; task++) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 function numericLimits(limits: GPUSupportedLimits): Record<string, number> {

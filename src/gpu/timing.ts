@@ -1,5 +1,6 @@
 /** Times of compute passes on the GPU, by timestamp queries. */
 import { DeviceError } from "../base/errors.ts";
+import { readBuffers } from "./buffers.ts";
 import type { Gpu } from "./device.ts";
 
 /** Passes that one query set can time: WebGPU allows 4096 queries. */
@@ -49,15 +50,12 @@ export class PassTimer {
     const { device } = this.#gpu;
     const size = 16 * this.#used;
     const resolved = device.createBuffer({ size, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
-    const mapped = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
     try {
       const encoder = device.createCommandEncoder();
       encoder.resolveQuerySet(this.#set, 0, 2 * this.#used, resolved, 0);
-      encoder.copyBufferToBuffer(resolved, 0, mapped, 0, size);
       device.queue.submit([encoder.finish()]);
-      await mapped.mapAsync(GPUMapMode.READ);
-      this.#gpu.check();
-      const ticks = new BigUint64Array(mapped.getMappedRange().slice(0));
+      const [words] = await readBuffers(this.#gpu, [{ buffer: resolved, byteLength: size }]);
+      const ticks = new BigUint64Array(words!);
       const microseconds = (from: bigint, to: bigint) => Number(to - from) * nanosecondsPerTick / 1000;
       return Array.from({ length: this.#used }, (_, pass) => ({
         start: microseconds(0n, ticks[2 * pass]!),
@@ -65,7 +63,6 @@ export class PassTimer {
       }));
     } finally {
       resolved.destroy();
-      mapped.destroy();
     }
   }
 

@@ -142,8 +142,13 @@ function importValueInfo(proto: ValueInfoProto, isInBody: boolean): ValueInfo {
   return {
     name,
     dtype: dtypeOf(tensor.elemType),
-    shape: tensor.shape?.dim?.map((dim) => dim.dimParam || toNumber(dim.dimValue) || ""),
+    shape: tensor.shape?.dim?.map((dim) => dim.dimParam || extentOf(toNumber(dim.dimValue))),
   };
+}
+
+/** Files state extents that they do not know as 0 or below. */
+function extentOf(value: number): number | "" {
+  return value > 0 ? value : "";
 }
 
 function importAttribute(proto: AttributeProto, node: string, context: ImportContext): AttributeValue {

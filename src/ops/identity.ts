@@ -1,6 +1,7 @@
 /** Operators that hand their input on. */
 import { UnsupportedError } from "../base/errors.ts";
 import { elementCount } from "../base/tensor.ts";
+import { checkFilled } from "./host_size.ts";
 import { defineOp } from "./op.ts";
 
 /** ONNX Identity. */
@@ -34,11 +35,13 @@ export const dropout = defineOp<{ outputs: number; hasMode: boolean; maskIsBool:
     if (trains && ratio?.value?.[0] !== 0) {
       throw new UnsupportedError("Cannot drop out at random: training_mode is not known to be false");
     }
+    if (outputs < 2) return [x!];
+    checkFilled(x!.shape);
     const dtype = maskIsBool ? "bool" : x!.dtype;
     const value = maskIsBool
       ? new Uint8Array(elementCount(x!.shape)).fill(1)
       : new Float32Array(elementCount(x!.shape)).fill(1);
-    return outputs > 1 ? [x!, { dtype, shape: x!.shape, value }] : [x!];
+    return [x!, { dtype, shape: x!.shape, value }];
   },
   lower: () => ({ dispatches: [], aliasOf: 0 }),
   reference: ([x], { outputs, maskIsBool }) => {

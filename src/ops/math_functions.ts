@@ -1,5 +1,5 @@
 /** Arithmetic, trigonometric, logical and bitwise functions of one operand, one row each. */
-import { allocate, type DType, elementCount } from "../base/tensor.ts";
+import { allocate, type DType, elementCount, storageOf } from "../base/tensor.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { errorFunction } from "./error_function.ts";
 import { defineOp, type OpDef, type Tolerance } from "./op.ts";
@@ -17,10 +17,14 @@ const INTEGER_CASES = [
   { name: "int8", inputs: [{ dtype: "int8", shape: [300] }] },
 ] as const;
 
+function isSigned(dtype: DType): boolean {
+  return isNumber(dtype) && storageOf(dtype) !== "u32";
+}
+
 const rows: readonly UnaryRow[] = [
   { type: "Abs", wgsl: "abs(x)", value: Math.abs, takes: isNumber, cases: INTEGER_CASES },
-  { type: "Neg", wgsl: "-x", value: (x) => -x, takes: isNumber, cases: INTEGER_CASES },
-  { type: "Sign", since: 9, wgsl: "sign(x)", value: Math.sign, takes: isNumber, cases: INTEGER_CASES },
+  { type: "Neg", wgsl: "-x", value: (x) => -x, takes: isSigned, cases: INTEGER_CASES },
+  { type: "Sign", since: 9, wgsl: "sign(x)", value: Math.sign, takes: isSigned, cases: INTEGER_CASES },
   { type: "Floor", wgsl: "floor(x)", value: Math.floor },
   { type: "Ceil", wgsl: "ceil(x)", value: Math.ceil },
   { type: "Round", since: 11, wgsl: "round(x)", value: roundHalfToEven },

@@ -2,7 +2,7 @@
 import { FLOAT } from "../base/precision.ts";
 import { sameShape } from "../base/shape.ts";
 import { formatShape, type HostTensor } from "../base/tensor.ts";
-import { createStorage, wordsOf, writeWords } from "../gpu/buffers.ts";
+import { checkBinding, createStorage, wordsOf, writeWords } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { byteLengthOf, type PlanConstant, type Step } from "../plan/plan.ts";
 import type { CompiledStep } from "./compiled_step.ts";
@@ -19,6 +19,7 @@ export class ConstantStore {
   constructor(gpu: Gpu, constants: readonly PlanConstant[]) {
     this.#gpu = gpu;
     this.#constants = constants;
+    for (const constant of constants) checkBinding(gpu, byteLengthOf(constant), constant.name);
     this.#buffers = constants.map((constant) => {
       const buffer = createStorage(gpu, byteLengthOf(constant), constant.name);
       if (constant.value) writeWords(gpu, buffer, wordsOf(constant.value));

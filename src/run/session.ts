@@ -29,10 +29,10 @@ export class Session {
   readonly #gpu: Gpu;
   readonly #layout: QuantizerLayout | undefined;
   readonly #slots: readonly BufferPart[];
-  readonly #uniforms: UniformBlock;
   readonly #constants: ConstantStore;
   readonly #table: QuantizerTable;
   readonly #steps: readonly CompiledStep[];
+  readonly #resources: Disposable;
   /** Candidate → quantizers that have data for it. */
   readonly #given = new Map<number, Set<number>>();
 
@@ -40,27 +40,28 @@ export class Session {
     gpu: Gpu;
     plan: Plan;
     layout: QuantizerLayout | undefined;
-    slots: readonly BufferPart[];
-    uniforms: UniformBlock;
-    constants: ConstantStore;
-    table: QuantizerTable;
+    buffers: SessionBuffers;
     steps: CompiledStep[];
+    resources: Disposable;
   }) {
     this.plan = parts.plan;
     this.#gpu = parts.gpu;
     this.#layout = parts.layout;
-    this.#slots = parts.slots;
-    this.#uniforms = parts.uniforms;
-    this.#constants = parts.constants;
-    this.#table = parts.table;
+    this.#slots = parts.buffers.slots;
+    this.#constants = parts.buffers.constants;
+    this.#table = parts.buffers.table;
     this.#steps = parts.steps;
+    this.#resources = parts.resources;
   }
 
-  /** Uploads the plan's constants and compiles all its pipelines, those of both variants of every quantized layer. */
+  /**
+   * Uploads the plan's constants and compiles all its pipelines, those of both variants of every quantized layer. Throws OutOfMemoryError
+   * where its buffers do not fit; whatever it throws, nothing stays allocated.
+   */
   static async create(gpu: Gpu, pipelines: PipelineCache, plan: Plan, layout?: QuantizerLayout): Promise<Session> {
-    const slots = allocateSlots(gpu, plan);
-    const table = new QuantizerTable(gpu, layout?.quantizers.length ?? 0);
-    const constants = new ConstantStore(gpu, plan.constants);
+    using stack = new DisposableStack();
+    const buffers = stack.use(await gpu.allocating(() => allocateBuffers(gpu, plan, layout)));
+    const { slots, table, constants, uniforms } = buffers;
     const bind = (operand: Operand, state: StateOf): BufferPart => {
       switch (operand.kind) {
         case "slot":
@@ -74,9 +75,7 @@ export class Session {
         }
       }
     };
-    const all = [...plan.prepare, ...plan.steps];
-    const uniforms = new UniformBlock(gpu, all);
-    const compiled = await Promise.all(all.map((step, index) =>
+    const compiled = await Promise.all([...plan.prepare, ...plan.steps].map((step, index) =>
       CompiledStep.create({
         gpu,
         pipelines,
@@ -92,7 +91,7 @@ export class Session {
     constants.setPrepare(prepare, plan.prepare);
     constants.prepare(FLOAT, () => true);
     gpu.check();
-    return new Session({ gpu, plan, layout, slots, uniforms, constants, table, steps });
+    return new Session({ gpu, plan, layout, buffers, steps, resources: stack.move() });
   }
 
   /** Number of uploads of quantizer data since the session was created; toggling precision causes none. */
@@ -215,12 +214,7 @@ export class Session {
   }
 
   [Symbol.dispose](): void {
-    for (const { buffer } of this.#slots) buffer.destroy();
-    this.#uniforms.destroy();
-    this.#constants.destroy();
-    this.#table.destroy();
-    // Without a submit the destroyed buffers' memory is kept.
-    this.#gpu.device.queue.submit([]);
+    this.#resources[Symbol.dispose]();
   }
 
   #inputNames(): string {
@@ -228,9 +222,32 @@ export class Session {
   }
 }
 
-/** Allocates the buffers of a plan; throws DeviceError where one is too large for the adapter. */
-function allocateSlots(gpu: Gpu, plan: Plan): BufferPart[] {
+/** Everything of a session that lies on the GPU. */
+interface SessionBuffers extends Disposable {
+  readonly slots: readonly BufferPart[];
+  readonly table: QuantizerTable;
+  readonly constants: ConstantStore;
+  readonly uniforms: UniformBlock;
+}
+
+/** Allocates and fills the buffers of a plan; throws OutOfMemoryError where one is too large for the adapter. */
+function allocateBuffers(gpu: Gpu, plan: Plan, layout: QuantizerLayout | undefined): SessionBuffers {
+  using stack = new DisposableStack();
+  // Without a submit the destroyed buffers' memory is kept.
+  stack.defer(() => gpu.device.queue.submit([]));
   plan.slots.forEach(({ byteLength }, slot) => checkBinding(gpu, byteLength, `slot ${slot}`));
-  const buffers = plan.buffers.map((byteLength, index) => createPool(gpu, byteLength, `activations ${index}`));
-  return plan.slots.map(({ buffer, offset, byteLength }) => ({ buffer: buffers[buffer]!, offset, size: byteLength }));
+  const pools = plan.buffers.map((byteLength, index) =>
+    stack.adopt(createPool(gpu, byteLength, `activations ${index}`), (buffer) => buffer.destroy())
+  );
+  const table = stack.adopt(new QuantizerTable(gpu, layout?.quantizers.length ?? 0), (one) => one.destroy());
+  const constants = stack.adopt(new ConstantStore(gpu, plan.constants), (one) => one.destroy());
+  const uniforms = stack.adopt(new UniformBlock(gpu, [...plan.prepare, ...plan.steps]), (one) => one.destroy());
+  const resources = stack.move();
+  return {
+    slots: plan.slots.map(({ buffer, offset, byteLength }) => ({ buffer: pools[buffer]!, offset, size: byteLength })),
+    table,
+    constants,
+    uniforms,
+    [Symbol.dispose]: () => resources.dispose(),
+  };
 }

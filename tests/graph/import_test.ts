@@ -126,3 +126,9 @@ Deno.test("importGraph() takes time that grows with the nodes, whatever their or
   assert.equal(importNodes(chain.reverse()).nodes[0]!.inputs[0], "x");
   assert.ok(performance.now() - start < 10_000, `${performance.now() - start} ms`);
 });
+
+Deno.test("importGraph() takes extents of 0 and below for unknown", () => {
+  const dim = [{ dimValue: -1 }, { dimValue: 0 }, { dimParam: "N" }, { dimValue: 3 }];
+  const input = [{ name: "x", type: { tensorType: { elemType: 1, shape: { dim } } } }];
+  assert.deepEqual(importNodes([relu("x", "y")], { input }).inputs[0]!.shape, ["", "", "N", 3]);
+});

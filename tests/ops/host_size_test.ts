@@ -57,3 +57,10 @@ Deno.test("resolveNode() refuses nodes without inputs that are not optional", ()
   const node = { name: "n", type: "Add", domain: "", inputs: ["", "b"], outputs: ["y"], attributes: new Map() };
   assert.throws(() => resolveNode(node, 17), { message: /node "n": input 0 is absent, expected at least 2$/ });
 });
+
+Deno.test("inferNode() refuses unsigned integers where a sign is asked for", () => {
+  for (const type of ["Neg", "Sign"]) {
+    const refused = { name: "UnsupportedError", message: /^Cannot .* of (Neg|Sign) node "n": .*uint32/ };
+    assert.throws(() => outputsOf(type, [hostTensor("uint32", [2], [1, 2])]), refused);
+  }
+});
