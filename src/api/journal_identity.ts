@@ -38,6 +38,7 @@ export async function journalIdentity(parts: IdentityParts): Promise<JournalIden
     configuration: digestOfConfiguration(parts, candidates),
     batch: String(plan.outputs[0]?.type.shape[0] ?? 1),
     kernels: digestOfKernels(plan),
+    version: VERSION,
     adapter: [adapter.vendor, adapter.architecture, adapter.description].filter(Boolean).join(", "),
   };
 }
@@ -99,10 +100,9 @@ function digestOfConfiguration(
   return hash.hex();
 }
 
-/** The version, and every step with its linked code, all precisions on. */
+/** Every step with its linked code, all precisions on. */
 function digestOfKernels({ prepare, steps }: Plan): string {
   const hash = createContentHash();
-  hash.text(VERSION);
   for (const step of [...prepare, ...steps]) {
     const { operands, epilogue, onlyFor, dispatch: { uniforms, workgroups } } = step;
     hash.text(JSON.stringify([operands, epilogue, onlyFor ?? null, uniforms, workgroups]));

@@ -14,8 +14,10 @@ export interface JournalIdentity {
   readonly configuration: string;
   /** Samples per batch. */
   readonly batch: string;
-  /** The steps of the plan, their linked shaders, and the version of the project. */
+  /** The steps of the plan and their linked shaders. */
   readonly kernels: string;
+  /** Of the project. */
+  readonly version: string;
   readonly adapter: string;
 }
 
