@@ -57,7 +57,7 @@ function pick(
   return Object.fromEntries(names.map((name) => [name, values[name]]));
 }
 
-Deno.test("runAccuracyAware() gives the same result when it is run twice", async () => {
+Deno.test("runAccuracyAware() gives the same result when it is run twice (W12)", async () => {
   await fc.assert(
     fc.asyncProperty(PROBLEMS, CHOICES, async (errors, options) => {
       const first = await runAccuracyAware(inventedProblem(errors), options);

@@ -71,7 +71,7 @@ Deno.test("greedyLoop() does not tolerate a worsening first step (W3)", async ()
   assert.deepEqual(pots.reverted, ["A", "B"]);
 });
 
-Deno.test("greedyLoop() undoes a reversion that wins nothing, and looks for what the present state breaks", async () => {
+Deno.test("greedyLoop() undoes a reversion that wins nothing, and looks for what the present state breaks (W6, W8)", async () => {
   const { lines, potLines } = await runBoth(() =>
     tableProblem(groupsNamed("ABCD"), {
       accuracy: {
@@ -271,7 +271,7 @@ Deno.test("greedyLoop() orders groups by the metric that is worst now, without r
   ]);
 });
 
-Deno.test("greedyLoop() ranks again on what the current state breaks, not the first one (NNCF 4)", async () => {
+Deno.test("greedyLoop() ranks again on what the current state breaks, not the first one (W8, NNCF 4)", async () => {
   const groups = groupsNamed("ABC");
   const rightSamples: Record<string, number[]> = {
     "-": [0, 0, 1, 1],

@@ -18,7 +18,7 @@ async function linesOf(problem: ReturnType<typeof mendable>, options: Partial<Ac
   return { result, lines: traceLines(GROUPS, result.trace).slice(2) };
 }
 
-Deno.test("mendGroup() keeps the best other candidate when it wins back half of what float does", async () => {
+Deno.test("mendGroup() keeps the best other candidate when it wins back half of what float does (W9)", async () => {
   const { result, lines } = await linesOf(mendable(0.25, 0.375, { A2: 0.01 }));
   assert.deepEqual(lines, ["rank -: A B C", "mend A2 0.01 + target_met"]);
   assert.deepEqual(result.assignment, [2, 0, 0]);

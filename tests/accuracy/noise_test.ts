@@ -18,7 +18,7 @@ Deno.test("pairedNoise() leaves out samples without a value and is undefined for
   assert.equal(pairedNoise("loss", Float64Array.of(1, NaN), Float64Array.of(2, 1), "lower_better", 2), undefined);
 });
 
-Deno.test("runAccuracyAware() warns when the allowed drop is below the standard error", async () => {
+Deno.test("runAccuracyAware() warns when the allowed drop is below the standard error (W11)", async () => {
   const options = { metrics: [{ name: "accuracy" }], rankingSubsetSize: 30 };
   const problem = inventedProblem({ groupCount: 6, sampleCount: 200, seed: 4 });
   const tight = await runAccuracyAware(problem, { ...options, maximalDrop: 0.001, maxIterNum: 0 });

@@ -28,7 +28,7 @@ Deno.test("rankingSubset() takes every fixture's regressions when nothing is tie
   assert.deepEqual(rankingSubset([Float64Array.of(3, 1, 2)], 9, 0), [0, 1, 2]);
 });
 
-Deno.test("rankingSubset() fills up from the whole range and not from its end when samples are tied", () => {
+Deno.test("rankingSubset() fills up from the whole range and not from its end when samples are tied (W6, W12)", () => {
   const regressions = new Float64Array(1000);
   regressions[3] = 1;
   const subset = rankingSubset([regressions], 101, 5);
@@ -61,7 +61,7 @@ Deno.test("sampleRegressions() ranks lost values worst and keeps never-valued sa
   assert.deepEqual(regressions, Float64Array.of(Infinity, -Infinity, NaN));
 });
 
-Deno.test("comparedIndices() draws a seeded share only when the baseline is given", () => {
+Deno.test("comparedIndices() draws a seeded share only when the baseline is given (W12)", () => {
   assert.deepEqual(comparedIndices(4, 0.5, false, 1), [0, 1, 2, 3]);
   const drawn = comparedIndices(100, 0.25, true, 1);
   assert.equal(drawn.length, 25);

@@ -59,7 +59,7 @@ Deno.test("quantizeModel() labels by confident predictions with annotationFree",
   });
 });
 
-Deno.test("quantizeModel() certifies on samples that it did not decide on", needsGpu, async () => {
+Deno.test("quantizeModel() certifies on samples that it did not decide on (W11)", needsGpu, async () => {
   const result = await quantize({ ...smallOptions({}, 90), holdout: 0.3 });
   const { certificate, samples } = result;
   assert.deepEqual([samples, certificate?.samples], [63, 27]);

@@ -118,7 +118,7 @@ function candidatesOf(base: Assignment): Assignment[] {
 }
 
 Deno.test({
-  name: "GpuEvaluator neither compiles nor uploads while precision is toggled",
+  name: "GpuEvaluator neither compiles nor uploads while precision is toggled (W10)",
   ignore: !gpu,
   async fn() {
     using parts = await assemble(residualDataset(12), { batch: 4 });
@@ -338,7 +338,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "GpuEvaluator.evaluateEach() shows every assignment the float network's outputs where it can keep none",
+  name: "GpuEvaluator.evaluateEach() shows every assignment the float network's outputs where it can keep none (W18)",
   ignore: !gpu,
   async fn() {
     const indices = [3, 1, 10, 4, 8];
