@@ -66,7 +66,7 @@ export interface QuantizeOptions {
   /** Whether arithmetic that QDQ runtimes compute in float is quantized, as POT has it; `false` unless stated. */
   readonly loneArithmetic?: boolean | undefined;
   readonly ignored?: IgnoredScope | undefined;
-  /** What is done to the weights of the float network before; nothing unless stated. */
+  /** What is done to the weights of the float network before; channels are aligned unless stated. */
   readonly equalization?: EqualizationOptions | undefined;
   readonly qdq?: QdqOptions | undefined;
   /** Validation samples to use, from the first on. */

@@ -9,7 +9,7 @@ import { type EditedNetwork, WeightEdits } from "./weight_edits.ts";
 
 /** Which equalizations to do. */
 export interface EqualizationOptions {
-  /** Between convolutions with nothing between: POT's ActivationChannelAlignment. */
+  /** Between convolutions with nothing between: POT's ActivationChannelAlignment; `true` unless stated. */
   readonly channelAlignment?: boolean | undefined;
   /** In front of matrix products; `alpha`, from 0 to 1, is the share of the spread that weights take over: 0.5 unless stated. */
   readonly smoothQuant?: { readonly alpha?: number | undefined } | undefined;
@@ -33,7 +33,7 @@ const ALPHA = 0.5;
 export async function equalize(
   typed: TypedGraph,
   source: ChannelStatisticsSource,
-  { channelAlignment, smoothQuant }: EqualizationOptions,
+  { channelAlignment = true, smoothQuant }: EqualizationOptions,
 ): Promise<EqualizedNetwork | undefined> {
   const alpha = smoothQuant?.alpha ?? ALPHA;
   if (!(alpha >= 0 && alpha <= 1)) throw new UsageError(`Cannot use smooth_quant_alpha ${alpha}: expected 0 to 1`);
@@ -51,11 +51,14 @@ export async function equalize(
 
 /** What to tell of an equalization. */
 export function describeEqualization({ aligned, smoothed, inserted }: EqualizedNetwork): string[] {
+  const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+  const are = smoothed.length === 1 ? "is" : "are";
   return [
-    ...(aligned.size > 0 ? [`Channels are aligned in front of ${aligned.size} convolutions`] : []),
+    ...(aligned.size > 0 ? [`Channels are aligned in front of ${counted(aligned.size, "convolution")}`] : []),
     ...(smoothed.length > 0
       ? [
-        `Activations of ${smoothed.length} matrix products are smoothed, ${inserted.size} of them by a product of its own`,
+        `${counted(smoothed.length, "activation")} of matrix products ${are} smoothed, ` +
+        `${inserted.size} by a product of their own`,
       ]
       : []),
   ];
