@@ -1,7 +1,9 @@
 /** The command line's grammar: commands, options, help. */
-import { Command, CommanderError, Option } from "@commander-js/extra-typings";
+import { Argument, Command, CommanderError, Option } from "@commander-js/extra-typings";
 import { flagOf, METRIC_NAMES, type Parameter, PARAMETERS, PROBE_SAMPLES, UsageError, VERSION } from "../../mod.ts";
 import { runCompare } from "./compare.ts";
+import { runCompletion } from "./completion.ts";
+import { SHELLS } from "./completion_scripts.ts";
 import { runDevice } from "./device.ts";
 import { runEvaluate } from "./evaluate.ts";
 import { runInit } from "./init.ts";
@@ -32,6 +34,7 @@ type End = (code: ExitCode) => void;
 
 const TEXTS = {
   software: "Use the software adapter",
+  tune: "Take the tiles of kernels by rule, instead of measuring on a real GPU, once, which are fastest",
   json: "Print one JSON document instead of text",
   verbose: "Print causes and stack of an error",
   dataset: "Validation data: a folder, a dataset.json, an .npz, …",
@@ -86,6 +89,7 @@ function createProgram(context: Context, end: End) {
     .option("--batch-size <N>", TEXTS.batchSize)
     .option("--memory-budget <bytes>", TEXTS.memoryBudget)
     .option("--profile <file>", TEXTS.profile)
+    .option("--no-tune", TEXTS.tune)
     .option("--software", TEXTS.software)
     .option("--json", TEXTS.json)
     .option("--verbose", TEXTS.verbose)
@@ -127,6 +131,12 @@ function createProgram(context: Context, end: End) {
     .option("--json", TEXTS.json)
     .option("--verbose", TEXTS.verbose)
     .action(async (options) => end(await runDevice(context, options)));
+  program.command("completion")
+    .description("Prints the script that makes a shell complete commands, options and their values.")
+    .addArgument(new Argument("<SHELL>", "Whose script").choices(SHELLS))
+    .option("--name <command>", "What the program is called in that shell", "holdfast")
+    .option("--verbose", TEXTS.verbose)
+    .action((shell, { name }) => end(runCompletion(context, program, shell, name)));
   return program;
 }
 
@@ -177,6 +187,7 @@ function addJob(command: Command) {
     .option("--memory-budget <bytes>", TEXTS.memoryBudget)
     .option("--no-journal", "Keep no journal.jsonl in the output folder, from which a run that was cut off goes on")
     .option("--restart", "Move the journal of an earlier run aside instead of going on with it")
+    .option("--no-tune", TEXTS.tune)
     .option("--software", TEXTS.software)
     .option("--json", TEXTS.json)
     .option("--verbose", TEXTS.verbose);
