@@ -167,7 +167,7 @@ Deno.test(
 );
 
 Deno.test(
-  "quantize keeps no journal with --no-journal, and gives the same model every time",
+  "quantize keeps no journal with --no-journal, and gives the same model and report every time",
   needsGpu,
   () =>
     withFolder(files, async (folder) => {
@@ -178,5 +178,10 @@ Deno.test(
       }
       const read = (output: string) => Deno.readFile(join(folder, output, "model.onnx"));
       assert.deepEqual(await read("one"), await read("two"));
+      const reportIn = async (output: string) =>
+        (await Deno.readTextFile(join(folder, output, "report.json"))).replaceAll(join(folder, output), "");
+      const withoutTimes = (text: string) =>
+        JSON.parse(text, (key, value) => key === "seconds" || key === "time" ? undefined : value);
+      assert.deepEqual(withoutTimes(await reportIn("one")), withoutTimes(await reportIn("two")));
     }),
 );
