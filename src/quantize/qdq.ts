@@ -49,6 +49,8 @@ class QdqBuilder {
   readonly #graph: Graph;
   readonly #initializers: Map<string, HostTensor>;
   readonly #names: Set<string>;
+  /** Type, shape and values → the initializer that holds them. */
+  readonly #zeroPoints = new Map<string, string>();
   /** What each operand reads instead. */
   readonly #reads = new Map<string, string>();
   /** Nodes to put right after what produces a value; "" for those over graph inputs and initializers. */
@@ -133,7 +135,7 @@ class QdqBuilder {
     const shift = low < 0 && (this.#options.activationType ?? "uint8") === "uint8" ? -low : 0;
     const dtype = codeType({ low: low + shift, high: parameters.high + shift });
     const scaleName = this.#store(`${value}_scale`, hostTensor("float32", [], scale));
-    const zeroName = this.#store(`${value}_zero_point`, hostTensor(dtype, [], [zeroPoint[0]! + shift]));
+    const zeroName = this.#storeZeroPoint(hostTensor(dtype, [], [zeroPoint[0]! + shift]));
     const codes = this.#fresh(`${value}_QuantizeLinear_Output`);
     const output = this.#fresh(`${value}_DequantizeLinear_Output`);
     this.#insertBehind(value, [
@@ -161,7 +163,7 @@ class QdqBuilder {
     const scaleName = this.#store(`${original}_scale`, hostTensor("float32", shape, parameters.scale));
     const inputs = codes.dtype === "int32"
       ? [codesName, scaleName]
-      : [codesName, scaleName, this.#store(`${original}_zero_point`, zeroPoints(codes, shape, parameters))];
+      : [codesName, scaleName, this.#storeZeroPoint(hostTensor(codes.dtype, shape, parameters.zeroPoint))];
     const output = this.#fresh(`${original}_DequantizeLinear_Output`);
     const attributes: Attributes = isPerChannel
       ? new Map([["axis", { type: "int", value: channelAxis ?? 0 }]])
@@ -211,6 +213,16 @@ class QdqBuilder {
     return { name: this.#fresh(`${about}_${type}`), type, domain: "", inputs, outputs: [output], attributes };
   }
 
+  /** Zero points take few values, so that equal ones are stored once: with names they would be a part of small files. */
+  #storeZeroPoint(tensor: HostTensor): string {
+    const key = `${tensor.dtype}|${tensor.shape}|${tensor.data}`;
+    const known = this.#zeroPoints.get(key);
+    if (known !== undefined) return known;
+    const name = this.#store(`zero_point_${tensor.dtype}_${tensor.data[0] ?? 0}`, tensor);
+    this.#zeroPoints.set(key, name);
+    return name;
+  }
+
   #store(wanted: string, tensor: HostTensor): string {
     const name = this.#fresh(wanted);
     this.#initializers.set(name, tensor);
@@ -223,8 +235,4 @@ class QdqBuilder {
     this.#names.add(name);
     return name;
   }
-}
-
-function zeroPoints(codes: HostTensor, shape: readonly number[], { zeroPoint }: QuantizerParameters): HostTensor {
-  return hostTensor(codes.dtype, shape, zeroPoint);
 }

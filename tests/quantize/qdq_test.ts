@@ -64,7 +64,10 @@ Deno.test("buildQdq() leaves groups in float as they were, initializers bit for 
 
 Deno.test("buildQdq() stores signed activation codes as uint8 unless told otherwise", async () => {
   const { prepared, candidate } = await quantized(chainOfConvolutions());
-  const zeroOf = (graph: Graph) => graph.initializers.get("x_zero_point")!;
+  const zeroOf = (graph: Graph) =>
+    graph.initializers.get(
+      graph.nodes.find(({ type, inputs }) => type === "QuantizeLinear" && inputs[0] === "x")!.inputs[2]!,
+    )!;
   const assignment = [0, 0];
   const plain = buildQdq(prepared, [candidate], assignment);
   assert.deepEqual([zeroOf(plain).dtype, zeroOf(plain).data[0]], ["uint8", 128]);
@@ -72,6 +75,19 @@ Deno.test("buildQdq() stores signed activation codes as uint8 unless told otherw
   assert.deepEqual([zeroOf(calibrated).dtype, zeroOf(calibrated).data[0]], ["int8", 0]);
   const samples = drawSamples(prepared.graph, 1);
   assert.deepEqual(evaluateOnHost(plain, samples[0]!).get("c2"), evaluateOnHost(calibrated, samples[0]!).get("c2"));
+});
+
+Deno.test("buildQdq() stores equal zero points once", async () => {
+  const b = new GraphBuilder();
+  for (const name of ["w1", "w2", "w3"]) b.constant(name, [4, 4, 1, 1]);
+  const first = b.node("Relu", [b.node("Conv", [b.input("x", [1, 4, 2, 2]), "w1"], { name: "c1" })]);
+  const second = b.node("Relu", [b.node("Conv", [first, "w2"], { name: "c2" })]);
+  b.output(b.node("Conv", [second, "w3"], { name: "c3" }));
+  const { int8 } = await quantized(b, { biasCorrection: false });
+  const zeros = int8.nodes.filter(({ type }) => type === "DequantizeLinear").map(({ inputs }) => inputs[2]!);
+  assert.equal(zeros.length, 6);
+  assert.deepEqual([...new Set(zeros)].sort(), ["zero_point_int8_0", "zero_point_uint8_0", "zero_point_uint8_128"]);
+  assert.deepEqual(int8.initializers.get("zero_point_int8_0")!.shape, [4]);
 });
 
 Deno.test("buildQdq() drops added biases that stayed zero and keeps those that were corrected", async () => {
