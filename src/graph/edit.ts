@@ -35,8 +35,9 @@ export function withInitializers(graph: Graph, tensors: ReadonlyMap<string, Host
 /** Makes every reader of the old names read the new ones; names of graph outputs must not be among the old ones. */
 export function renameReads(nodes: readonly Node[], names: ReadonlyMap<string, string>): Node[] {
   const rename = (name: string): string => {
-    const renamed = names.get(name);
-    return renamed === undefined ? name : rename(renamed);
+    let last = name;
+    for (let next = names.get(last); next !== undefined; next = names.get(last)) last = next;
+    return last;
   };
   return nodes.map((node) =>
     node.inputs.some((input) => names.has(input)) ? { ...node, inputs: node.inputs.map(rename) } : node

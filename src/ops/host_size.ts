@@ -1,5 +1,5 @@
 /** How much the host computes before anything runs: a few bytes of a file can ask for any amount of it. */
-import { UnsupportedError } from "../base/errors.ts";
+import { ModelError, UnsupportedError } from "../base/errors.ts";
 import { elementCount, formatShape, type TensorType } from "../base/tensor.ts";
 import type { Operands } from "./op.ts";
 
@@ -16,8 +16,11 @@ export function isForHost(inputs: Operands<TensorType>, outputs: readonly Tensor
   return macs <= MOST_MACS && count(outputs) <= Math.max(MOST_ELEMENTS, count(inputs));
 }
 
-/** Throws UnsupportedError for a shape that is too large to be filled by rule. */
+/** Throws for a shape that is none, or too large to be filled by rule. */
 export function checkFilled(shape: readonly number[]): void {
+  if (!shape.every((extent) => Number.isInteger(extent) && extent >= 0)) {
+    throw new ModelError(`Cannot fill tensor of shape ${formatShape(shape)}: expected extents of at least 0`);
+  }
   if (elementCount(shape) <= MOST_ELEMENTS) return;
   throw new UnsupportedError(
     `Cannot fill tensor of shape ${formatShape(shape)}: ${

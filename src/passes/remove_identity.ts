@@ -8,7 +8,7 @@ export function removeIdentity(graph: Graph): Graph {
   const consumers = consumersOf(graph);
   const names = new Map<string, string>();
   const kept = graph.nodes.filter((node) => {
-    if (!passesThrough(node, consumers) || outputs.has(node.outputs[0]!)) return true;
+    if (!passesThrough(node, consumers) || node.outputs.some((output) => outputs.has(output))) return true;
     names.set(node.outputs[0]!, node.inputs[0]!);
     return false;
   });
@@ -17,7 +17,7 @@ export function removeIdentity(graph: Graph): Graph {
 
 function passesThrough(node: Node, consumers: ReadonlyMap<string, Node[]>): boolean {
   if (node.domain !== "") return false;
-  if (node.type === "Identity") return true;
+  if (node.type === "Identity") return node.inputs.length === 1 && node.outputs.length === 1;
   // A third input or an old attribute may ask for training, where Dropout is random.
   if (node.type !== "Dropout" || (node.inputs[2] ?? "") !== "" || node.attributes.has("is_test")) return false;
   return node.outputs.slice(1).every((output) => output === "" || !consumers.has(output));

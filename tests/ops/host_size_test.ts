@@ -38,6 +38,12 @@ Deno.test("inferNode() refuses tensors that are filled by rule and too large", (
   assert.throws(() => outputsOf("EyeLike", [huge]), refused);
 });
 
+Deno.test("inferNode() refuses shapes that are none", () => {
+  const message = /of ConstantOfShape node "n": expected extents of at least 0$/;
+  assert.throws(() => outputsOf("ConstantOfShape", [integers(-1, 4)]), { name: "ModelError", message });
+  assert.throws(() => outputsOf("ConstantOfShape", [integers(2.5)]), { name: "ModelError", message });
+});
+
 Deno.test("inferNode() leaves results that are too large for the host to the device", () => {
   const cases = [
     outputsOf("Expand", [zeros(1), integers(2 ** 15, 2 ** 15)]),
