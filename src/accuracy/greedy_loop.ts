@@ -16,6 +16,7 @@ const ATTEMPTS_PER_STATE = 2;
 export async function greedyLoop(run: Run, start: State): Promise<LoopEnd> {
   const search = await beginSearch(run, start);
   while (!meetsTarget(run, search.current)) {
+    if (search.isStale && search.iterations < run.options.maxIterNum) await rankAgain(run, search);
     const head = headOf(run, search);
     if (!head || search.rejected.length >= ATTEMPTS_PER_STATE) {
       if (!takeLeastHarm(run, search)) return { path: search.path, reached: false, exhausted: true };
@@ -36,6 +37,7 @@ async function beginSearch(run: Run, start: State): Promise<Search> {
     ranking,
     waiting: ranking.groups,
     rankedState: start,
+    isStale: false,
     rejected: [],
     mended: new Map(),
     iterations: 0,
@@ -65,12 +67,12 @@ async function revertGroup(run: Run, search: Search, index: number): Promise<voi
   } else if (run.options.usePrevIfDropIncrease) {
     recordState(run, "revert", state, false, "not_better", index);
     search.rejected = [...search.rejected, { group: index, state }];
-    if (search.rankedState !== search.current) await rankAgain(run, search);
+    search.isStale = search.rankedState !== search.current;
   } else {
     recordState(run, "revert", state, true, "worse_kept", index);
     leaveWaiting(search, index);
     acceptState(search, state);
-    await rankAgain(run, search);
+    search.isStale = true;
   }
 }
 
@@ -91,6 +93,7 @@ function takeLeastHarm(run: Run, search: Search): boolean {
 async function rankAgain(run: Run, search: Search): Promise<void> {
   search.ranking = await rankGroups(run, search.current, worstTarget(run.targets, search.current.drops));
   search.rankedState = search.current;
+  search.isStale = false;
   search.waiting = search.ranking.groups;
 }
 

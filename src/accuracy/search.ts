@@ -20,6 +20,8 @@ export interface Search {
   waiting: readonly RankedGroup[];
   /** The state in which `ranking` was made. */
   rankedState: State;
+  /** Groups are to be ranked again before the next attempt. */
+  isStale: boolean;
   /** Reversions tried in the current state that did not make the drop smaller. */
   rejected: readonly { readonly group: number; readonly state: State }[];
   /** Group → candidates that need no further try. */

@@ -141,6 +141,20 @@ Deno.test("greedyLoop() keeps a worse state and ranks again when worse states ar
   ]);
 });
 
+Deno.test("greedyLoop() does not rank again when no attempt is left", async () => {
+  for (const usePrevIfDropIncrease of [true, false]) {
+    const { lines, potLines } = await runBoth(() =>
+      tableProblem(groupsNamed("ABCD"), {
+        accuracy: {
+          full: dropTable("ABCD", { "-": 0.02, A: 0.018, AB: 0.019, AC: 0.017 }),
+          subset: { ...scoresFor("ABCD"), AB: 1, AC: 2, AD: 0, ABC: 1, ABD: 0 },
+        },
+      }), { maxIterNum: 2, usePrevIfDropIncrease });
+    assert.equal(lines.at(-1), `revert AB 0.019 ${usePrevIfDropIncrease ? "- not_better" : "+ worse_kept"}`);
+    assert.match(potLines.at(-1)!, /^rank /, "POT ranks for nothing");
+  }
+});
+
 Deno.test("greedyLoop() counts success in the last group (W5)", async () => {
   const { ours, pots } = await runBoth(() =>
     tableProblem(groupsNamed("AB"), {
