@@ -102,3 +102,65 @@ export { renderHtmlReport } from "./src/report/html_report.ts";
 export { formatStep, formatSummary, formatValue } from "./src/report/summary.ts";
 export { formatBytes, formatCount, formatPlural, formatSeconds } from "./src/report/table.ts";
 export { drawGraph, pictureOf } from "./src/api/draw_graph.ts";
+
+// What the functions above take and give.
+export type { CertifiedMetric } from "./src/accuracy/certify.ts";
+export type { Compatibility, Drops, DropType } from "./src/accuracy/drop.ts";
+export type { Spent } from "./src/accuracy/memo.ts";
+export type { Noise } from "./src/accuracy/noise.ts";
+export type { MetricOption, RankingMethod } from "./src/accuracy/options.ts";
+export type { GroupOutcome } from "./src/accuracy/result.ts";
+export {
+  type Action,
+  type RankingRecord,
+  type Reason,
+  REASONS,
+  type Step,
+  type StepDraft,
+} from "./src/accuracy/trace.ts";
+export type { InputShapes, OperatorCount } from "./src/api/inspect.ts";
+export type { LayerDescription } from "./src/api/layers.ts";
+export type { LayerTime } from "./src/api/measured_layers.ts";
+export type { NamedMetric } from "./src/api/metrics_by_name.ts";
+export type { MetricSetting } from "./src/api/nested_parameters.ts";
+export type { ReportContext } from "./src/api/quantize_report.ts";
+export type { Assignment, MetricDirection, OutputDistance } from "./src/base/precision.ts";
+export type { DType, Storage, TensorData } from "./src/base/tensor.ts";
+export type { BoxAnnotation, Normalization, Placement } from "./src/data/dataset.ts";
+export type { Layout } from "./src/data/pixels.ts";
+export type { ArrayDatasetOptions } from "./src/data/memory_dataset.ts";
+export type { OpenOptions } from "./src/data/open_dataset.ts";
+export type { AdapterDescription } from "./src/gpu/device.ts";
+export type { PassLabel, RecordedPass } from "./src/gpu/profiler.ts";
+export type { ValueInfo } from "./src/graph/graph.ts";
+export type { Group } from "./src/graph/quantizer.ts";
+export { type Aggregator, AGGREGATORS } from "./src/quantize/aggregate.ts";
+export type { BiasCorrectionOptions } from "./src/quantize/bias_correction.ts";
+export type { CalibrationOptions } from "./src/quantize/default_quantization.ts";
+export type { EqualizationOptions } from "./src/quantize/equalization.ts";
+export {
+  type DistributionEstimator,
+  type EndEstimator,
+  type RangeEstimatorOptions,
+  type Statistic,
+  STATISTICS,
+} from "./src/quantize/estimators.ts";
+export type { IgnoredOperation, IgnoredScope } from "./src/quantize/ignored.ts";
+export type { PlacementOptions } from "./src/quantize/placement.ts";
+export type { PrepareOptions } from "./src/quantize/prepare.ts";
+export type { QdqOptions } from "./src/quantize/qdq.ts";
+export type { SaturationFix } from "./src/quantize/saturation.ts";
+export type { Preset, QuantizerScheme, SchemeOptions, SchemeOverride, TargetDevice } from "./src/quantize/scheme.ts";
+export type { DrawnEdge, DrawnGraph, DrawnNode, NodeState } from "./src/report/graph_picture.ts";
+export type { ShownInspection, ShownValue } from "./src/report/inspection_text.ts";
+export type { ReportedLayer } from "./src/report/layers.ts";
+export type {
+  ReportedAdapter,
+  ReportedDataset,
+  ReportedFile,
+  ReportedGroup,
+  ReportedMetric,
+} from "./src/report/report.ts";
+export type { ResultPaths } from "./src/report/summary.ts";
+export type { SweepReportRow } from "./src/report/sweep_report.ts";
+export type { Cell } from "./src/report/table.ts";

@@ -8,11 +8,17 @@ import { type Assignment, FLOAT, type MetricDirection } from "../base/precision.
 
 /** One metric on the samples held back. Drops and thresholds are in its own unit. */
 export interface CertifiedMetric {
+  /** Name of the metric. */
   readonly name: string;
+  /** Which way the metric improves. */
   readonly direction: MetricDirection;
+  /** Value of the float network. */
   readonly baseline: number;
+  /** Value of the quantized network. */
   readonly value: number;
+  /** How much worse than the float network, in the metric's own unit. */
   readonly drop: number;
+  /** The largest drop allowed, in the metric's own unit. */
   readonly threshold: number;
   /** Of the drop, paired by sample; undefined where samples have no values. */
   readonly standardError: number | undefined;
@@ -20,7 +26,9 @@ export interface CertifiedMetric {
 
 /** The verdict of the samples held back. */
 export interface Certificate {
+  /** Samples held back. */
   readonly samples: number;
+  /** The verdict on every metric. */
   readonly metrics: readonly CertifiedMetric[];
   /** Every drop is within its threshold here too. */
   readonly holds: boolean;

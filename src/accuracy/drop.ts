@@ -33,9 +33,13 @@ export function thresholdOf(
 
 /** One metric that must stay within its drop. Drops and thresholds are in the metric's own unit. */
 export interface Target {
+  /** Name of the metric. */
   readonly name: string;
+  /** Which way the metric improves. */
   readonly direction: MetricDirection;
+  /** Value of the float network. */
   readonly baseline: number;
+  /** The largest drop allowed. */
   readonly threshold: number;
   /** Divides drops to make those of several metrics comparable. Positive, and independent of the drop that a sweep varies. */
   readonly scale: number;

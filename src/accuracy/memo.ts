@@ -4,7 +4,9 @@ import { partOf } from "./part_of_evaluation.ts";
 
 /** Keeps evaluations beyond the process. What `get` returns must be what was put, bit for bit: decisions hang on it. */
 export interface Journal {
+  /** What was put under a key; undefined where nothing was. */
   get(key: string): Evaluation | undefined;
+  /** Keeps an evaluation under a key; resolves once it is safe. */
   put(key: string, evaluation: Evaluation): Promise<void>;
 }
 

@@ -4,6 +4,7 @@ import { sampleRegressions } from "./subset.ts";
 
 /** The sampling error of one metric's drop. */
 export interface Noise {
+  /** Name of the metric. */
   readonly metric: string;
   /** Standard error of the drop over the whole set, in the metric's own unit. */
   readonly standardError: number;

@@ -5,6 +5,7 @@ import type { Compatibility, DropType } from "./drop.ts";
 
 /** One metric to keep. Without such a list every metric of the evaluator is kept. */
 export interface MetricOption {
+  /** Name of the metric. */
   readonly name: string;
   /** POT's metric type, which picks a stand-in for per-sample values (see metric_view.ts); the name where absent. */
   readonly type?: string;
@@ -19,22 +20,39 @@ export type RankingMethod = "metric" | OutputDistance;
 
 /** All parameters, complete. `resolveOptions` makes them from what the user gave. */
 export interface AccuracyAwareOptions {
+  /** Largest drop allowed; 0.01 unless stated. */
   readonly maximalDrop: number;
+  /** Whether drops are in the metric's own unit or shares of the float value. */
   readonly dropType: DropType;
+  /** What is known of single metrics; all metrics of the evaluator are kept where it is empty. */
   readonly metrics: readonly MetricOption[];
+  /** Samples that groups are scored on; 300 unless stated. */
   readonly rankingSubsetSize: number;
+  /** Attempts at most; Infinity unless stated. */
   readonly maxIterNum: number;
+  /** Whether an attempt that makes the drop larger is undone. */
   readonly usePrevIfDropIncrease: boolean;
+  /** Whether the mixed preset is tried on the whole network first. */
   readonly convertToMixedPreset: boolean;
+  /** Share of the samples that groups are compared with the float network on, 0 to 1. */
   readonly metricSubsetRatio: number;
+  /** Whether quantization parameters are searched before groups are given up. */
   readonly tuneHyperparams: boolean;
+  /** Whether the float network's own predictions are the labels. */
   readonly annotationFree: boolean;
+  /** Whose decisions are taken. */
   readonly compatibility: Compatibility;
+  /** How groups are scored. */
   readonly ranking: RankingMethod;
+  /** Decides every random draw. */
   readonly seed: number;
+  /** Whether a group tries its other int8 candidates before it goes back to float. */
   readonly mend: boolean;
+  /** Whether groups that the target does not need return to int8. */
   readonly putBack: boolean;
+  /** What goes back to float: a group as a whole, or its activations alone while its weights stay int8. */
   readonly revert: "all" | "activations";
+  /** Numbers of the candidates that the whole network tries before any group is given up. */
   readonly tryFirst: readonly number[];
 }
 

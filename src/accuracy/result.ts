@@ -10,9 +10,11 @@ import { potNetworkEquivalents, type Step } from "./trace.ts";
 
 /** Where one group ended. */
 export interface GroupOutcome {
+  /** Name of the group. */
   readonly name: string;
   /** "float", or the label of the int8 candidate in force. */
   readonly precision: string;
+  /** Whether it went back to float. */
   readonly isReverted: boolean;
   /** What mending and reverting this group took off each drop when it was done; absent for groups that are as they were. */
   readonly bought?: Drops;
@@ -20,28 +22,37 @@ export interface GroupOutcome {
 
 /** The outcome of a run. A target that was not met is a result, not an error. */
 export interface AccuracyAwareResult {
+  /** Whether every metric is within its drop. */
   readonly reached: boolean;
   /** The loop ran out of groups to revert. Under POT's rule this hides success in the last step. */
   readonly exhausted: boolean;
+  /** The state of every group: FLOAT (-1) or the number of an int8 candidate. */
   readonly assignment: Assignment;
+  /** Metric name → value of the chosen network. */
   readonly values: Readonly<Record<string, number>>;
+  /** Metric name → drop, in the metric's own unit, positive for worse. */
   readonly drops: Drops;
   /** Share of the multiply-accumulates in float, 0 to 1. */
   readonly floatMacs: number;
   /** Metric name → value of the float network, and the drop allowed in the metric's own unit. */
   readonly baseline: Readonly<Record<string, number>>;
+  /** Metric name → the largest drop allowed, in the metric's own unit. */
   readonly thresholds: Readonly<Record<string, number>>;
   /** Values after full quantization. */
   readonly quantized: Readonly<Record<string, number>>;
   /** Names of the groups in float, in the order in which they were reverted. */
   readonly reverted: readonly string[];
+  /** What became of every group, by index. */
   readonly groups: readonly GroupOutcome[];
+  /** Every step, in order. */
   readonly trace: readonly Step[];
   /** What this run spent, and what POT's plain loop spends on the same trace. */
   readonly cost: Spent & { readonly potNetworkEquivalents: number };
+  /** How sure the drops are. */
   readonly noise: readonly Noise[];
   /** Plain sentences on what the user should know before trusting the result. */
   readonly warnings: readonly string[];
+  /** What the run was told, with defaults filled in. */
   readonly options: AccuracyAwareOptions;
 }
 

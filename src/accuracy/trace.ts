@@ -40,6 +40,7 @@ export type Reason = keyof typeof REASONS;
 
 /** One step, before its cost is known. */
 export interface StepDraft {
+  /** What the step did. */
   readonly action: Action;
   /** Index of the group that changed, for steps that change one. */
   readonly group?: number;
@@ -49,8 +50,11 @@ export interface StepDraft {
   readonly assignment: Assignment;
   /** Metric name → value over the whole set. Empty for `rank`, whose values are the scores. */
   readonly values: Readonly<Record<string, number>>;
+  /** Metric name → drop, in the metric's own unit, positive for worse. */
   readonly drops: Drops;
+  /** Whether the step was kept, or undone. */
   readonly kept: boolean;
+  /** Why. */
   readonly reason: Reason;
   /** For `rank`: the metric that orders the groups, the number of samples, and the groups best first. */
   readonly ranking?: RankingRecord;
@@ -58,7 +62,9 @@ export interface StepDraft {
 
 /** A ranking, as the trace keeps it. */
 export interface RankingRecord {
+  /** Name of the metric that orders the groups. */
   readonly metric: string;
+  /** Samples that groups were scored on. */
   readonly sampleCount: number;
   /** Best first; a larger score is better whatever the metric's direction. */
   readonly scores: readonly { readonly group: number; readonly score: number }[];
@@ -66,6 +72,7 @@ export interface RankingRecord {
 
 /** One step with its cost: everything spent since the step before it. */
 export interface Step extends StepDraft, Spent {
+  /** Wall clock since the step before. */
   readonly seconds: number;
 }
 

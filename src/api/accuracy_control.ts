@@ -18,16 +18,19 @@ export interface AccuracyControlSettings
 
 /** Accuracy as metrics over a dataset. */
 export interface DatasetAccuracy {
+  /** Samples with labels that decisions are made on. */
   readonly dataset: Dataset;
   /** Classification accuracy unless stated. */
   readonly metrics?: readonly Metric[] | undefined;
   /** Samples for statistics; the dataset unless stated. */
   readonly calibration?: Dataset | undefined;
+  /** Absent: the metrics measure. */
   readonly evaluate?: undefined;
 }
 
 /** Accuracy as the caller measures it. */
 export interface OwnAccuracy {
+  /** Measures a network that is in some precision. */
   readonly evaluate: UserEvaluation;
   /** Samples for statistics; they also say what the inputs look like. */
   readonly calibration: Dataset;

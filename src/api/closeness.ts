@@ -4,7 +4,9 @@ import { formatShape, type HostTensor, isFloat } from "../base/tensor.ts";
 
 /** How far a float may be off: `absolute + relative · |expected|`. Integers and bool are compared exactly. */
 export interface Closeness {
+  /** Share of the expected magnitude. */
   readonly relative: number;
+  /** Added to it. */
   readonly absolute: number;
 }
 

@@ -18,10 +18,13 @@ const SAMPLES = 100;
 export interface CompareOptions {
   /** Samples to use, from the first on; 100 unless stated. */
   readonly limit?: number | undefined;
+  /** Samples per batch; chosen from the memory budget unless stated. */
   readonly batchSize?: number | undefined;
   /** Bytes. */
   readonly memoryBudget?: number | undefined;
+  /** Hears of samples done. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Interrupts the work: the call then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -12,10 +12,13 @@ import type { Algorithm } from "./quantize_options.ts";
 export interface Configuration {
   /** Path of the model, as in the file. */
   readonly model: string | undefined;
+  /** Name of the model, where the file gives one. */
   readonly modelName: string | undefined;
+  /** The algorithm that the file asks for. */
   readonly algorithm: Algorithm;
   /** Spelling of the configuration → value; not checked yet. */
   readonly parameters: ReadonlyMap<string, GivenValue>;
+  /** What the user should know, one sentence each. */
   readonly notes: readonly string[];
 }
 

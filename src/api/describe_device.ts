@@ -5,9 +5,13 @@ import type { Runtime } from "./runtime.ts";
 export interface DeviceDescription {
   /** Adapter's own description: for most drivers the name of the GPU and of the driver. */
   readonly description: string;
+  /** As the driver gives it: a name, or a number of PCI. */
   readonly vendor: string;
+  /** Family of the GPU; empty where the driver does not tell. */
   readonly architecture: string;
+  /** Whether the adapter computes on the CPU. */
   readonly isSoftware: boolean;
+  /** Names of the WebGPU features that the adapter offers. */
   readonly features: readonly string[];
   /** Limits of the adapter. */
   readonly limits: Readonly<Record<string, number>>;

@@ -20,6 +20,7 @@ import type { Runtime } from "./runtime.ts";
 
 /** How to evaluate. */
 export interface EvaluateOptions {
+  /** What to measure. */
   readonly metrics: readonly Metric[];
   /** The float network, for metrics that compare with it. */
   readonly reference?: Model | undefined;
@@ -29,7 +30,9 @@ export interface EvaluateOptions {
   readonly batchSize?: number | undefined;
   /** Bytes. */
   readonly memoryBudget?: number | undefined;
+  /** Hears of samples done. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Interrupts the work: the call then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -37,7 +40,9 @@ export interface EvaluateOptions {
 export interface EvaluateResult {
   /** Metric name → value. */
   readonly values: Readonly<Record<string, number>>;
+  /** Samples used. */
   readonly samples: number;
+  /** Samples per batch. */
   readonly batchSize: number;
   /** What the user should know. */
   readonly notes: readonly string[];

@@ -10,7 +10,7 @@ import { type MetricProposal, metricText, proposeMetric } from "./propose_metric
 import type { Runtime } from "./runtime.ts";
 import { configurationFile, datasetFile, datasetReasons, networkParameters, type SetupFacts } from "./setup_files.ts";
 
-/** How to set up. */
+/** @internal How to set up. */
 export interface SetupOptions {
   /** As the configuration names it. */
   readonly modelPath: string;
@@ -24,7 +24,7 @@ export interface SetupOptions {
   readonly onTrial?: ((trial: Trial) => void) | undefined;
 }
 
-/** A proposal for both files. */
+/** @internal A proposal for both files. */
 export interface Setup {
   /** Content of dataset.json, and the text with comments. */
   readonly dataset: DatasetDocument;
@@ -39,10 +39,10 @@ export interface Setup {
   readonly notes: readonly string[];
 }
 
-/** Samples of the probe unless stated. */
+/** @internal Samples of the probe unless stated. */
 export const PROBE_SAMPLES = 256;
 
-/** Looks at model and data, tries out what labels can decide, and proposes. Throws ModelError for what cannot be quantized. */
+/** @internal Looks at model and data, tries out what labels can decide, and proposes. Throws ModelError for what cannot be quantized. */
 export async function proposeSetup(model: Model, folder: string, options: SetupOptions): Promise<Setup> {
   const quantizing = quantizingNode(model.graph);
   if (quantizing) {

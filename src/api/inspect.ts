@@ -13,10 +13,13 @@ import type { Model } from "./model.ts";
 
 /** How often a model uses an operator. */
 export interface OperatorCount {
+  /** Operator type. */
   readonly type: string;
   /** "" for the ONNX domain. */
   readonly domain: string;
+  /** Nodes of the type. */
   readonly count: number;
+  /** Whether it can be computed. */
   readonly isSupported: boolean;
   /** How many of them run on the host, since shapes behind them depend on data. */
   readonly onHost: number;
@@ -24,17 +27,25 @@ export interface OperatorCount {
 
 /** A group of layers that move together, with its work per sample. */
 export interface GroupDescription extends Group {
+  /** Share of the network's multiply-accumulates, 0 to 1. */
   readonly macs: number;
 }
 
 /** What there is to know of a model without running it. */
 export interface Inspection {
+  /** Name of the model. */
   readonly model: string;
+  /** Size of the file in bytes. */
   readonly byteLength: number;
+  /** Version of the operator set. */
   readonly opset: number;
+  /** Version of the file format. */
   readonly irVersion: number;
+  /** Program that wrote the file; may be empty. */
   readonly producer: string;
+  /** Inputs of the network. */
   readonly inputs: readonly ValueInfo[];
+  /** Outputs of the network. */
   readonly outputs: readonly ValueInfo[];
   /** Most frequent first. */
   readonly operators: readonly OperatorCount[];
@@ -151,7 +162,7 @@ function countOperators(graph: Graph, hostNodes: readonly Node[] | undefined): O
   return [...counts.values()].sort((a, b) => b.count - a.count || (a.type < b.type ? -1 : 1));
 }
 
-/** Parses `name=1x3x224x224`; throws UsageError for anything else. */
+/** @internal Parses `name=1x3x224x224`; throws UsageError for anything else. */
 export function parseInputShape(text: string): [string, readonly number[]] {
   const [, name, shape] = /^(.+)=(\d+(?:x\d+)*)?$/.exec(text) ?? [];
   if (name === undefined) throw new UsageError(`Cannot use input shape "${text}": expected name=1x3x224x224`);

@@ -14,6 +14,7 @@ import {
 
 /** Where a journal lies, and whether it begins anew. */
 export interface JournalFile {
+  /** The file: one evaluation a line. */
   readonly path: string;
   /** Moves an existing journal aside instead of going on with it. */
   readonly restart?: boolean | undefined;

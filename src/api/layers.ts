@@ -9,7 +9,9 @@ import { type LayerTime, type MeasuredLayers, UNMEASURED } from "./measured_laye
 
 /** One operator after the passes: BatchNormalization is folded, constants are gone. */
 export interface LayerDescription {
+  /** Name of the node. */
   readonly name: string;
+  /** Operator type. */
   readonly type: string;
   /** Multiply-accumulates per sample. */
   readonly macs: number;

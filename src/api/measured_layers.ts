@@ -23,6 +23,7 @@ const [ROUNDS, ROUNDS_MS] = [5, 1500];
 
 /** GPU time of a layer per batch, in µs. Of the emulation on this adapter, not of an int8 runtime. */
 export interface LayerTime {
+  /** In float. */
   readonly float: number;
   /** In the precision that the layer ended in. */
   readonly final: number;

@@ -8,6 +8,7 @@ import { MetricOptions, parseMetricText } from "./metric_options.ts";
 
 /** What a configuration may add to a metric's name. */
 export interface NamedMetric {
+  /** Name on the command line. */
   readonly name: string;
   /** POT's type; the name where absent. */
   readonly type?: string;

@@ -9,7 +9,7 @@ import { externalReader, reasonOf } from "./external_files.ts";
 export interface Model {
   /** File stem, or "model". */
   readonly name: string;
-  /** The network as the file has it. */
+  /** @internal The network as the file has it. */
   readonly graph: Graph;
   /** Size of the file, without external data. */
   readonly byteLength: number;

@@ -8,7 +8,7 @@ const PARTIAL = /\.[0-9a-f]{8}-[0-9a-f-]{27}\.partial$/;
 /** Time after which nobody writes a file under way any more, in ms. */
 const ABANDONED_MS = 10 * 60 * 1000;
 
-/** A folder that results go to. Throws Error, saying why, where it cannot be made or written. */
+/** @internal A folder that results go to. Throws Error, saying why, where it cannot be made or written. */
 export class OutputFolder {
   private constructor(readonly path: string) {}
 

@@ -19,6 +19,7 @@ export interface ValueRule extends Pick<Parameter, "choices" | "low" | "high" | 
 
 /** A value with where it was given, for messages. */
 export interface GivenValue {
+  /** The value as the file or the command line has it. */
   readonly value: unknown;
   /** `--maximal-drop`, or `params.maximal_drop`. */
   readonly where: string;
@@ -36,7 +37,7 @@ export function memberOf({ where, file }: GivenValue, suffix: string, value: unk
   return { value, where: `${where}${suffix}`, ...(file === undefined ? {} : { file }) };
 }
 
-/** A value from the command line in the type that a file would have; what cannot be read stays text and fails the check. */
+/** @internal A value from the command line in the type that a file would have; what cannot be read stays text and fails the check. */
 export function valueFromText({ type }: Parameter, text: string): unknown {
   switch (type) {
     case "number":

@@ -2,7 +2,7 @@
 import { CALLER_OPTIONS, OPTIONS, type OptionSpec } from "../accuracy/options.ts";
 import { RECIPES } from "./candidates.ts";
 
-/** One parameter. */
+/** @internal One parameter. */
 export interface Parameter {
   /** Spelling in configuration files; the command line's is the same with dashes. */
   readonly pot: string;
@@ -173,7 +173,7 @@ const TRY_FIRST: Pick<Parameter, "type" | "choices" | "description"> = {
   }.`,
 };
 
-/** All parameters, in the order in which help shows them. */
+/** @internal All parameters, in the order in which help shows them. */
 export const PARAMETERS: readonly Parameter[] = withAliases([
   ...[...OPTIONS, ...CALLER_OPTIONS].map(({ key: _key, ...row }): Parameter => ({
     ...row,
@@ -220,7 +220,7 @@ export function isRefused({ refused }: IdleParameter, value: unknown): boolean {
   return refused === "any" || (refused === "true" && value === true);
 }
 
-/** The command line's spelling: `--maximal-drop`. */
+/** @internal The command line's spelling: `--maximal-drop`. */
 export function flagOf(pot: string): string {
   return `--${pot.replaceAll("_", "-")}`;
 }

@@ -17,7 +17,7 @@ import type { MetricProposal } from "./propose_metric.ts";
 import { meanScore, recordScores, standardErrorsAbove } from "./probe_score.ts";
 import type { Runtime } from "./runtime.ts";
 
-/** How a choice fared on some samples. */
+/** @internal How a choice fared on some samples. */
 export interface Trial {
   readonly choice: DatasetChoice;
   /** What sets it apart from the others. */

@@ -11,7 +11,7 @@ import { type Normalization, normalizationsFor } from "./normalizations.ts";
 import { type Geometry, type PreprocessingStep, proposeGeometries } from "./propose_geometry.ts";
 import { type LabelChoice, proposeLabels } from "./propose_labels.ts";
 
-/** What dataset.json says. */
+/** @internal What dataset.json says. */
 export interface DatasetDocument {
   readonly format: string;
   readonly inputs: string | Readonly<Record<string, string>>;

@@ -2,7 +2,7 @@
 import type { Labels } from "../data/dataset.ts";
 import type { Graph, ValueInfo } from "../graph/graph.ts";
 
-/** A metric of the catalog with its options, and why this one. */
+/** @internal A metric of the catalog with its options, and why this one. */
 export interface MetricProposal {
   readonly name: string;
   readonly options: Readonly<Record<string, string | number>>;

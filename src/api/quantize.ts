@@ -21,6 +21,7 @@ export interface QuantizeResult {
   readonly assignment: Assignment;
   /** Labels of the int8 candidates. */
   readonly candidates: readonly string[];
+  /** Groups by index, with their share of the network's multiply-accumulates, 0 to 1. */
   readonly groups: readonly (Group & { readonly macs: number })[];
   /** Every operator, in graph order. */
   readonly layers: readonly LayerDescription[];
@@ -36,10 +37,13 @@ export interface QuantizeResult {
   readonly dataset: Dataset;
   /** Number of them. */
   readonly samples: number;
+  /** Samples that statistics were gathered on. */
   readonly calibrationSamples: number;
+  /** Samples per batch. */
   readonly batchSize: number;
   /** Wall clock by phase. */
   readonly seconds: Readonly<Record<Phase, number>>;
+  /** What the user should know, one sentence each. */
   readonly notes: readonly string[];
 }
 

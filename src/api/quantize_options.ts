@@ -39,6 +39,7 @@ export type QuantizeEvent =
 
 /** How to quantize. */
 export interface QuantizeOptions {
+  /** AccuracyAwareQuantization unless stated. */
   readonly algorithm?: Algorithm | undefined;
   /** Validation set: decisions are made on it. */
   readonly dataset: Dataset;
@@ -46,6 +47,7 @@ export interface QuantizeOptions {
   readonly evaluate?: UserEvaluation | undefined;
   /** Samples for statistics; the validation set, without what is held back, unless stated. */
   readonly calibration?: Dataset | undefined;
+  /** What must not get worse; the first leads in reports. */
   readonly metrics: readonly Metric[];
   /** Parameters of the loop. */
   readonly accuracy?: Partial<AccuracyAwareOptions> | undefined;
@@ -61,16 +63,21 @@ export interface QuantizeOptions {
   readonly quantization?: CalibrationOptions | undefined;
   /** Calibration samples to use, from the first on; 300 unless stated. */
   readonly statSubsetSize?: number | undefined;
+  /** Whose table of quantizable operators holds; ANY unless stated. */
   readonly targetDevice?: TargetDevice | undefined;
+  /** Transformers have their own placement of quantizers. */
   readonly modelType?: "transformer" | undefined;
   /** Whether arithmetic that QDQ runtimes compute in float is quantized, as POT has it; `false` unless stated. */
   readonly loneArithmetic?: boolean | undefined;
+  /** What stays in float. */
   readonly ignored?: IgnoredScope | undefined;
   /** What is done to the weights of the float network before; channels are aligned unless stated. */
   readonly equalization?: EqualizationOptions | undefined;
+  /** How the exported graph is written. */
   readonly qdq?: QdqOptions | undefined;
   /** Validation samples to use, from the first on. */
   readonly limit?: number | undefined;
+  /** Samples per batch; chosen from the memory budget unless stated. */
   readonly batchSize?: number | undefined;
   /** Bytes of GPU memory for samples and activations. */
   readonly memoryBudget?: number | undefined;
@@ -81,6 +88,8 @@ export interface QuantizeOptions {
    * batches; `true` unless stated.
    */
   readonly measureLayers?: boolean | undefined;
+  /** Hears of everything on the way. */
   readonly onEvent?: ((event: QuantizeEvent) => void) | undefined;
+  /** Interrupts the work: the call then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -21,7 +21,7 @@ export interface RequestedMetrics {
 }
 
 /**
- * Opens the metrics of a quantization: those named, else those of the configuration, else accuracy. `baselineValues` are numbers, for
+ * @internal Opens the metrics of a quantization: those named, else those of the configuration, else accuracy. `baselineValues` are numbers, for
  * the first metric, or `name=number`.
  */
 export async function requestMetrics(
@@ -63,12 +63,17 @@ function parseBaseline(text: string, metrics: readonly Metric[]): [string, numbe
 
 /** What a report says beside the result. */
 export interface ReportContext {
+  /** The GPU that computed. */
   readonly runtime: Runtime;
+  /** The float model. */
   readonly model: Model;
+  /** What the quantization was told. */
   readonly options: QuantizeOptions;
+  /** What it gave. */
   readonly result: QuantizeResult;
   /** File name of the quantized model. */
   readonly outputName: string;
+  /** The command line to repeat it; undefined for callers of the library. */
   readonly command?: readonly string[] | undefined;
 }
 

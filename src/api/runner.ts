@@ -69,6 +69,7 @@ export class Runner {
     return result;
   }
 
+  /** Frees what is planned and allocated. */
   [Symbol.dispose](): void {
     for (const { session } of this.#ready) session[Symbol.dispose]();
     this.#ready = [];

@@ -10,7 +10,9 @@ import { formatTable } from "../report/table.ts";
 
 /** Groups that stay in one precision, by name. */
 export interface Holds {
+  /** Names of groups that stay in float. */
   readonly keepFloat: readonly string[];
+  /** Names of groups that stay in int8. */
   readonly keepInt8: readonly string[];
 }
 
@@ -18,7 +20,9 @@ export interface Holds {
 export interface SensitivityRow {
   /** From 1. */
   readonly rank: number;
+  /** Name of the group. */
   readonly group: string;
+  /** Names of the operators, in graph order. */
   readonly nodes: readonly string[];
   /** Of the network in which this group alone is in float, on the ranking subset; larger is better. */
   readonly score: number | null;
@@ -30,8 +34,11 @@ export interface SensitivityRow {
 
 /** The document. */
 export interface SensitivityDocument {
+  /** Raised when a field changes its meaning or goes. */
   readonly version: 1;
+  /** The model that was ranked. */
   readonly model: { readonly name: string; readonly sha256: string };
+  /** The metric that orders the groups. */
   readonly metric: string;
   /** Whether scores are values of the metric, or distances of outputs. */
   readonly ranking: string;
@@ -39,7 +46,9 @@ export interface SensitivityDocument {
   readonly samples: number;
   /** Names of groups that `quantize --sensitivity` leaves in float, and in int8. To be filled in by hand. */
   readonly keep_float: readonly string[];
+  /** To be edited: names of groups that are to stay in int8. */
   readonly keep_int8: readonly string[];
+  /** Most sensitive first. */
   readonly groups: readonly SensitivityRow[];
 }
 

@@ -9,7 +9,9 @@ import { withProblem } from "./with_problem.ts";
 
 /** What one allowed drop gives. Its cost is what it added to those of the smaller drops; its seconds are those of the whole sweep. */
 export interface SweepEntry {
+  /** The drop allowed, as it was asked for. */
   readonly maximalDrop: number;
+  /** What this drop gives. */
   readonly result: QuantizeResult;
 }
 

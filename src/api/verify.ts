@@ -7,7 +7,9 @@ import { checkFolder, type FolderCheck } from "./verify_folder.ts";
 
 /** What became of one folder. */
 export interface Verdict {
+  /** Folder of the case. */
   readonly folder: string;
+  /** Whether outputs agree, differ, or need what is not supported. */
   readonly status: "passed" | "failed" | "unsupported";
   /** What is wrong, or not supported; for a passed folder undefined. */
   readonly detail: string | undefined;

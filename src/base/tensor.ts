@@ -47,8 +47,11 @@ export interface TensorType {
 
 /** A tensor whose values lie in host memory, row-major. */
 export interface HostTensor {
+  /** Element type. */
   readonly dtype: DType;
+  /** Extents, from the first axis on. */
   readonly shape: readonly number[];
+  /** Elements in row-major order. */
   readonly data: TensorData;
 }
 

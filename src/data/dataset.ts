@@ -19,6 +19,7 @@ export interface SampleInput {
   readonly dtype: DType;
   /** Of one sample, without the batch axis, in the network's layout. */
   readonly shape: readonly number[];
+  /** What is done to stored values before the network reads them; undefined for nothing. */
   readonly normalization: Normalization | undefined;
 }
 
@@ -28,6 +29,7 @@ export interface BoxAnnotation {
   readonly category: number;
   /** Left, top, width, height. */
   readonly box: readonly [number, number, number, number];
+  /** In pixels of the picture. */
   readonly area: number;
   /** Whether the box stands for a crowd, which COCO's metrics ignore. */
   readonly crowd: boolean;
@@ -35,9 +37,13 @@ export interface BoxAnnotation {
 
 /** Where a network's input lies in the picture on disk: `x_picture = left + x_input * scaleX`, y alike, in pixels. */
 export interface Placement {
+  /** Columns that were cut off or added on the left, in pixels of the network's input. */
   readonly left: number;
+  /** Rows that were cut off or added on top, likewise. */
   readonly top: number;
+  /** Pixels of the network's input per pixel of the picture, across. */
   readonly scaleX: number;
+  /** The same, down. */
   readonly scaleY: number;
 }
 
@@ -59,8 +65,11 @@ export type Labels =
 
 /** Labelled samples in a fixed order. Whoever opens one closes it. */
 export interface Dataset {
+  /** Name in reports. */
   readonly name: string;
+  /** Number of samples. */
   readonly length: number;
+  /** What one sample consists of, an entry per input of the network. */
   readonly inputs: readonly SampleInput[];
   /** Undefined where the data has none, which calibration does not need. */
   readonly labels: Labels | undefined;

@@ -14,11 +14,13 @@ export interface ArrayDatasetOptions {
   readonly inputs: HostTensor | Readonly<Record<string, HostTensor>>;
   /** One class index (or class name, given `classes`) per sample, or labels of another kind. */
   readonly labels?: readonly (number | string)[] | Int32Array | Labels;
+  /** Names of the classes, by index. */
   readonly classes?: readonly string[];
   /** `y = (x - mean) / std`, a value for all channels or one for each; of every input. */
   readonly normalization?: { readonly mean: readonly number[]; readonly std: readonly number[] };
   /** Says which axis normalization takes for channels; the default is NCHW. */
   readonly layout?: Layout;
+  /** Name in reports. */
   readonly name?: string;
 }
 

@@ -8,6 +8,7 @@ import type { EvaluatedSample, Metric } from "./metric.ts";
 
 /** How mean average precision is computed. */
 export interface CocoMapOptions extends Partial<DetectionFilter> {
+  /** Reads boxes out of the network's outputs. */
   readonly adapter: DetectionAdapter;
   /** Overlaps that make a detection right; COCO's 0.5, 0.55, … 0.95 unless stated. */
   readonly thresholds?: readonly number[];

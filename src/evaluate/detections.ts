@@ -8,6 +8,7 @@ export type Box = readonly [number, number, number, number];
 export interface Detection {
   /** Class index as the network counts, without a background class. */
   readonly category: number;
+  /** Confidence, 0 to 1. */
   readonly score: number;
   /** In pixels of the network's input. */
   readonly box: Box;
@@ -15,13 +16,17 @@ export interface Detection {
 
 /** Size of the network's input in pixels. */
 export interface InputSize {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
 }
 
 /** Turns the outputs of one sample into detections, in no particular order. */
 export interface DetectionAdapter {
+  /** Name, part of what evaluations are kept under. */
   readonly name: string;
+  /** Boxes of one sample, in pixels of the network's input. */
   decode(outputs: readonly HostTensor[], size: InputSize): Detection[];
 }
 

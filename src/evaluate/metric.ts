@@ -11,6 +11,7 @@ export type Label = number | HostTensor | string | readonly BoxAnnotation[];
 export interface EvaluatedSample {
   /** One tensor per network output, without the batch axis; the first one reduced where the metric asks for that. */
   readonly outputs: readonly HostTensor[];
+  /** What the sample is; undefined for samples without a label. */
   readonly label: Label | undefined;
   /** Index in the dataset. */
   readonly index: number;
@@ -37,7 +38,9 @@ export interface MetricRun {
 
 /** A metric: which way it improves, and how it is computed. */
 export interface Metric {
+  /** Name in reports, and in `values`. */
   readonly name: string;
+  /** Which way the metric improves. */
   readonly direction: MetricDirection;
   /** Whatever beside name and code decides values, such as options: evaluations are kept under it. */
   readonly identity?: string;
@@ -45,7 +48,7 @@ export interface Metric {
   readonly isMean?: boolean;
   /** Whether samples need `reference`. */
   readonly comparesToFloat?: boolean;
-  /** What is enough for the metric, given the type of one sample's first output; reduced on the GPU. Undefined: all values. */
+  /** @internal What is enough for the metric, given the type of one sample's first output; reduced on the GPU. Undefined: all values. */
   reduction?(output: TensorType): Reduction | undefined;
   /** Begins an evaluation over samples of a dataset; throws where the dataset's labels are of no use to it. */
   start(dataset: Dataset): MetricRun;

@@ -18,6 +18,7 @@ export interface RunnableNetwork {
 export interface UserEvaluation {
   /** Samples in the validation set. */
   readonly sampleCount: number;
+  /** Names and directions of what `evaluate` gives. */
   readonly metrics: readonly { readonly name: string; readonly direction: MetricDirection }[];
   /**
    * Values of all metrics over the samples at `indices`, and of each sample in that order (NaN where it has none). Must give the same

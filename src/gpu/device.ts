@@ -7,8 +7,11 @@ import { probeLanes, SUBGROUPS } from "./subgroups.ts";
 
 /** What a report says about the adapter that computed it. */
 export interface AdapterDescription {
+  /** As the driver gives it: a name, or a number of PCI. */
   readonly vendor: string;
+  /** Family of the GPU; empty where the driver does not tell. */
   readonly architecture: string;
+  /** Name of the adapter and its driver. */
   readonly description: string;
   /** Whether the adapter is a software rasterizer on the CPU. */
   readonly isSoftware: boolean;

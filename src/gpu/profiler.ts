@@ -8,17 +8,23 @@ export interface PassLabel {
   readonly name: string;
   /** The first of them, with its operator type, the shape of its output and the multiply-accumulates to be counted for this pass. */
   readonly node: string;
+  /** Operator type. */
   readonly operator: string;
+  /** Extents of the node's first output. */
   readonly shape: readonly number[];
+  /** Multiply-accumulates per sample. */
   readonly macs: number;
   /** Which of its plan's steps the pass is. */
   readonly step: number;
+  /** Name of the kernel. */
   readonly shader: string;
+  /** Workgroups along x, y and z. */
   readonly workgroups: readonly number[];
 }
 
 /** A pass that ran. */
 export interface RecordedPass extends PassLabel {
+  /** Session and precision. */
   readonly track: string;
   /** µs since the first recorded pass. */
   readonly start: number;

@@ -10,7 +10,9 @@ import type { Attributes } from "./attributes.ts";
 
 /** An input or output of the network; unknown extents have a name, or "" where the file gives none. */
 export interface ValueInfo {
+  /** Name of the value. */
   readonly name: string;
+  /** Element type. */
   readonly dtype: DType;
   /** undefined where the file states no shape at all. */
   readonly shape: readonly (number | string)[] | undefined;

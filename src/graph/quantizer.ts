@@ -19,8 +19,11 @@ export interface Quantizer {
 
 /** What must change precision together. */
 export interface Group {
+  /** Index in the list of groups. */
   readonly id: number;
+  /** That of its first node. */
   readonly name: string;
+  /** Indices of the quantizers that belong to it. */
   readonly quantizers: readonly number[];
   /** Operators that compute in int8 while the group is quantized, in graph order. */
   readonly nodes: readonly string[];

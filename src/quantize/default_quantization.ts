@@ -27,8 +27,11 @@ import { estimateActivations, estimateWeights, type StatisticsSource } from "./s
 export interface CalibrationOptions extends SchemeOptions {
   /** Named in reports; the preset unless stated. */
   readonly label?: string;
+  /** How ranges of weights are found. */
   readonly weightRange?: RangeEstimatorOptions;
+  /** How ranges of activations are found. */
   readonly activationRange?: RangeEstimatorOptions;
+  /** Which weights get 7 bits, for runtimes whose int16 sums may overflow. */
   readonly saturationFix?: SaturationFix;
   /** `false` leaves biases as they are. */
   readonly biasCorrection?: BiasCorrectionOptions | false;

@@ -14,7 +14,9 @@ export type DistributionEstimator = "mse" | "entropy";
 
 /** How one end of a range is found. */
 export interface EndEstimator {
+  /** What is taken of every sample. */
   readonly type: Statistic;
+  /** How the samples' values are put together. */
   readonly aggregator: Aggregator;
   /** Share of values left out; of `quantile` and `abs_quantile`. */
   readonly outlierProb: number;
@@ -31,8 +33,11 @@ export interface RangeEstimator {
 
 /** What a user may say: a preset, and per end whatever differs from it. */
 export interface RangeEstimatorOptions {
+  /** Where settings that are not stated come from, or one estimator of both ends. */
   readonly preset?: "default" | "quantile" | DistributionEstimator;
+  /** How the lower end is found. */
   readonly min?: Partial<EndEstimator>;
+  /** How the upper end is found. */
   readonly max?: Partial<EndEstimator>;
 }
 

@@ -16,7 +16,9 @@ export interface IgnoredScope {
 
 /** Nodes of one type, all or those with certain attributes. */
 export interface IgnoredOperation {
+  /** Operator type. */
   readonly type: string;
+  /** Values that attributes must have; all nodes of the type where absent. */
   readonly attributes?: Readonly<Record<string, number | string | readonly (number | string)[]>>;
 }
 

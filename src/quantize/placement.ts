@@ -16,7 +16,9 @@ import { wantedOperands } from "./wanted_operands.ts";
 
 /** What placement depends on. */
 export interface PlacementOptions {
+  /** Whose table of quantizable operators holds. */
   readonly targetDevice?: TargetDevice;
+  /** What stays in float. */
   readonly ignored?: IgnoredScope;
   /** `transformer` leaves sums, means and normalizations in float. */
   readonly modelType?: "transformer";

@@ -9,11 +9,15 @@ export type TargetDevice = "ANY" | "CPU" | "GPU" | "NPU";
 
 /** Bits, symmetry, granularity and codes of one kind of quantizer, in POT's words. */
 export interface QuantizerScheme {
+  /** Bits of a code. */
   readonly bits: number;
+  /** Whether codes are centred on zero. */
   readonly mode: "symmetric" | "asymmetric";
+  /** One scale per output channel, or one in all. */
   readonly granularity: "perchannel" | "pertensor";
   /** Lowest and highest code. Symmetric activations become unsigned where nothing is negative, unless stated as signed. */
   readonly levelLow: number;
+  /** Largest code. */
   readonly levelHigh: number;
   /** Whether the user asked for signed codes by a negative `level_low`. */
   readonly signed: boolean;
@@ -23,18 +27,27 @@ export interface QuantizerScheme {
 
 /** What a user may say about one kind of quantizer. */
 export interface SchemeOverride {
+  /** Bits of a code. */
   readonly bits?: number;
+  /** Whether codes are centred on zero. */
   readonly mode?: "symmetric" | "asymmetric";
+  /** One scale per output channel, or one in all. */
   readonly granularity?: "perchannel" | "pertensor";
+  /** Smallest code. */
   readonly levelLow?: number;
+  /** Largest code. */
   readonly levelHigh?: number;
 }
 
 /** Options that decide the schemes. */
 export interface SchemeOptions {
+  /** Symmetric or asymmetric activations, by POT's name. */
   readonly preset?: Preset;
+  /** Whose table of quantizable operators holds. */
   readonly targetDevice?: TargetDevice;
+  /** What differs for weights. */
   readonly weights?: SchemeOverride;
+  /** What differs for activations. */
   readonly activations?: SchemeOverride;
 }
 

@@ -10,6 +10,7 @@ export interface ComparedLayer {
   readonly value: string;
   /** The node that computes it in the first network. */
   readonly node: string;
+  /** Operator type. */
   readonly type: string;
   /** Whether the node takes dequantized values in the second network. */
   readonly isQuantized: boolean;
@@ -17,16 +18,21 @@ export interface ComparedLayer {
   readonly sqnr: number;
   /** dB that are lost between the worst of the node's inputs and its output: what this layer adds by itself. */
   readonly loss: number | undefined;
+  /** Cosine between both versions of the value; NaN where it has none. */
   readonly cosine: number;
+  /** Largest absolute difference of an element. */
   readonly maxError: number;
 }
 
 /** What a comparison found. */
 export interface Comparison {
+  /** Samples compared. */
   readonly samples: number;
   /** Lowest SQNR first. */
   readonly layers: readonly ComparedLayer[];
+  /** What the user should know, one sentence each. */
   readonly notes: readonly string[];
+  /** Wall clock. */
   readonly seconds: number;
 }
 

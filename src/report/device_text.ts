@@ -27,7 +27,7 @@ export interface ShownDevice {
   readonly largestBinding: number;
 }
 
-/** The adapter, its driver, limits and features. */
+/** @internal The adapter, its driver, limits and features. */
 export function formatDevice(device: ShownDevice): string {
   const { description, vendor, architecture, isSoftware, features, limits, largestBinding } = device;
   return [

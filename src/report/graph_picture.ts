@@ -14,10 +14,13 @@ export type NodeState =
 
 /** One box. */
 export interface DrawnNode {
+  /** First line. */
   readonly title: string;
+  /** Second line, shortened from the front; empty for none. */
   readonly name: string;
   /** Further lines. */
   readonly details: readonly string[];
+  /** Decides the colour. */
   readonly state: NodeState;
   /** Shown as a number and a frame that nodes of one group share; undefined for nodes that move alone. */
   readonly group: number | undefined;
@@ -25,8 +28,11 @@ export interface DrawnNode {
 
 /** One arrow, between indices of nodes. */
 export interface DrawnEdge {
+  /** Index of the node that makes the value. */
   readonly from: number;
+  /** Index of the node that reads it. */
   readonly to: number;
+  /** Text beside the arrow; empty for none. */
   readonly label: string;
   /** Whether the value is carried as 8-bit codes. */
   readonly isQuantized: boolean;
@@ -34,8 +40,11 @@ export interface DrawnEdge {
 
 /** A network to draw. */
 export interface DrawnGraph {
+  /** Above the picture. */
   readonly title: string;
+  /** Boxes. */
   readonly nodes: readonly DrawnNode[];
+  /** Arrows. */
   readonly edges: readonly DrawnEdge[];
 }
 

@@ -3,21 +3,32 @@ import { formatShape } from "../base/tensor.ts";
 import { formatBytes, formatCount, formatPlural, formatTable } from "./table.ts";
 
 /** An input or output as shown. */
-interface ShownValue {
+export interface ShownValue {
+  /** Name of the value. */
   readonly name: string;
+  /** Element type. */
   readonly dtype: string;
+  /** Extents; names for those that are free, undefined where nothing is known. */
   readonly shape: readonly (number | string)[] | undefined;
 }
 
 /** What is shown of a model. */
 export interface ShownInspection {
+  /** Name of the model. */
   readonly model: string;
+  /** Size of the file in bytes. */
   readonly byteLength: number;
+  /** Version of the operator set. */
   readonly opset: number;
+  /** Version of the file format. */
   readonly irVersion: number;
+  /** Program that wrote the file; may be empty. */
   readonly producer: string;
+  /** Inputs of the network. */
   readonly inputs: readonly ShownValue[];
+  /** Outputs of the network. */
   readonly outputs: readonly ShownValue[];
+  /** Operator types with the number of nodes, and whether they are supported. */
   readonly operators: readonly {
     readonly type: string;
     readonly domain: string;
@@ -25,8 +36,11 @@ export interface ShownInspection {
     readonly isSupported: boolean;
     readonly onHost: number;
   }[];
+  /** Elements of all float constants. */
   readonly parameters: number;
+  /** Multiply-accumulates per sample; undefined where the network cannot be planned. */
   readonly macs: number | undefined;
+  /** Groups of layers that change precision together. */
   readonly groups:
     | readonly {
       readonly name: string;
@@ -35,7 +49,9 @@ export interface ShownInspection {
       readonly nodes: readonly string[];
     }[]
     | undefined;
+  /** Quantizable nodes that stay in float → why. */
   readonly skipped: Readonly<Record<string, string>>;
+  /** Why the network cannot be planned; undefined where it can. */
   readonly problem: string | undefined;
 }
 

@@ -16,7 +16,9 @@ export interface LayerParts {
 
 /** One operator of the network, in graph order. */
 export interface ReportedLayer {
+  /** Name of the node. */
   readonly name: string;
+  /** Operator type. */
   readonly type: string;
   /** Multiply-accumulates per sample. */
   readonly macs: number;

@@ -6,6 +6,7 @@ import { formatTable } from "./table.ts";
 
 /** Passes that ran on an adapter. */
 export interface Profile {
+  /** The adapter that computed. */
   readonly adapter: AdapterDescription;
   /** By start. */
   readonly passes: readonly RecordedPass[];
@@ -15,11 +16,15 @@ export interface Profile {
 export interface NodeTime {
   /** Session and precision. */
   readonly track: string;
+  /** Name of the node. */
   readonly node: string;
+  /** Operator type. */
   readonly operator: string;
   /** Of the node's first output. */
   readonly shape: readonly number[];
+  /** Names of its kernels. */
   readonly shaders: readonly string[];
+  /** Multiply-accumulates per sample. */
   readonly macs: number;
   /** Median over the recorded runs. */
   readonly microseconds: number;

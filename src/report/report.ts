@@ -11,6 +11,7 @@ export const REPORT_VERSION = 1;
 
 /** A set of samples. */
 export interface ReportedDataset {
+  /** Name of the dataset. */
   readonly name: string;
   /** Samples used. */
   readonly samples: number;
@@ -20,18 +21,27 @@ export interface ReportedDataset {
 
 /** A model file. */
 export interface ReportedFile {
+  /** File name. */
   readonly name: string;
+  /** Size of the file in bytes. */
   readonly byteLength: number;
+  /** Hex SHA-256 of the file. */
   readonly sha256: string;
 }
 
 /** One metric. Drops and thresholds are in its own unit; what was not measured is null. */
 export interface ReportedMetric {
+  /** Name of the metric. */
   readonly name: string;
+  /** Which way the metric improves. */
   readonly direction: MetricDirection;
+  /** Value of the float network. */
   readonly baseline: number | null;
+  /** Value of the network with every group in int8. */
   readonly quantized: number | null;
+  /** Value of the exported network. */
   readonly final: number | null;
+  /** How much worse than the float network, in the metric's own unit. */
   readonly drop: number | null;
   /** The largest drop allowed; null where any is. */
   readonly threshold: number | null;
@@ -41,12 +51,15 @@ export interface ReportedMetric {
 
 /** One group of layers that move together. */
 export interface ReportedGroup {
+  /** That of its first node. */
   readonly name: string;
+  /** Names of the operators, in graph order. */
   readonly nodes: readonly string[];
   /** Share of the network's multiply-accumulates, 0 to 1. */
   readonly macs: number;
   /** "float", or the label of the int8 candidate in force. */
   readonly precision: string;
+  /** Whether it went back to float. */
   readonly isReverted: boolean;
   /** What mending and reverting it took off each drop; null for groups that are as they were. */
   readonly bought: Drops | null;
@@ -54,23 +67,35 @@ export interface ReportedGroup {
 
 /** One step of the loop. `value` and `drop` are those of the first metric, null where the step measured none. */
 export interface ReportedStep {
+  /** What the step did. */
   readonly action: Step["action"];
   /** The group that changed; null for steps that change none, or several. */
   readonly group: string | null;
+  /** Names of the groups that changed. */
   readonly groups: readonly string[];
+  /** Value of the first metric. */
   readonly value: number | null;
+  /** How much worse than the float network, in the metric's own unit. */
   readonly drop: number | null;
+  /** Metric name → value over all samples. */
   readonly values: Readonly<Record<string, number>>;
+  /** Metric name → drop, in the metric's own unit, positive for worse. */
   readonly drops: Drops;
+  /** Whether the step was kept, or undone. */
   readonly kept: boolean;
+  /** Why, as a key that stays the same. */
   readonly reason: Step["reason"];
   /** The reason as a sentence. */
   readonly explanation: string;
+  /** Wall clock since the step before. */
   readonly seconds: number;
+  /** Networks evaluated. */
   readonly evaluations: number;
   /** Samples evaluated, summed over the evaluations. */
   readonly samples: number;
+  /** Forward passes of one sample through the whole network. */
   readonly networkEquivalents: number;
+  /** Scores of the groups, for steps that rank; null for others. */
   readonly ranking: {
     readonly metric: string;
     readonly samples: number;
@@ -81,9 +106,13 @@ export interface ReportedStep {
 
 /** The adapter that computed. */
 export interface ReportedAdapter {
+  /** As the driver gives it: a name, or a number of PCI. */
   readonly vendor: string;
+  /** Family of the GPU; empty where the driver does not tell. */
   readonly architecture: string;
+  /** Name of the adapter and its driver. */
   readonly description: string;
+  /** Whether the adapter computes on the CPU. */
   readonly isSoftware: boolean;
 }
 
@@ -118,35 +147,53 @@ export interface ReportParts {
 
 /** The report. `metric`, `baseline`, `quantized`, `final` and `drop` are those of the first metric; `metrics` has all. */
 export interface Report {
-  readonly version: typeof REPORT_VERSION;
+  /** Raised when a field changes its meaning or goes. */
+  readonly version: 1;
+  /** By POT's name. */
   readonly algorithm: string;
+  /** The float model. */
   readonly model: ReportedFile;
+  /** The quantized model. */
   readonly output: ReportedFile;
+  /** Samples that decisions were made on. */
   readonly dataset: ReportedDataset;
+  /** Samples that statistics were gathered on. */
   readonly calibration: ReportedDataset;
+  /** Name of the metric. */
   readonly metric: string;
+  /** Value of the float network. */
   readonly baseline: number | null;
+  /** Value of the network with every group in int8. */
   readonly quantized: number | null;
+  /** Value of the exported network. */
   readonly final: number | null;
+  /** How much worse than the float network, in the metric's own unit. */
   readonly drop: number | null;
   /** As the user said it; null for DefaultQuantization, which allows any. */
   readonly maximalDrop: number | null;
+  /** `absolute` or `relative`. */
   readonly dropType: string;
+  /** Whether every metric is within its drop. */
   readonly reached: boolean;
   /** The verdict of samples that no decision was made on; null where none were held back. */
   readonly holdout: Certificate | null;
+  /** Every metric, the one that leads first. */
   readonly metrics: readonly ReportedMetric[];
+  /** By index. */
   readonly groups: readonly ReportedGroup[];
   /** Every operator, in graph order. */
   readonly layers: readonly ReportedLayer[];
   /** Names of the groups in float, in the order in which they went back. */
   readonly reverted: readonly string[];
+  /** Quantizable nodes left in float → why. */
   readonly skipped: Readonly<Record<string, string>>;
   /** Labels of the int8 candidates, by number. */
   readonly candidates: readonly string[];
   /** Share of the network's multiply-accumulates that compute in int8, 0 to 1. */
   readonly int8Macs: number;
+  /** Every step of the loop. */
   readonly trace: readonly ReportedStep[];
+  /** What the loop spent. */
   readonly cost: {
     readonly networkEquivalents: number;
     /** What POT's plain loop spends on the same trace. */
@@ -156,15 +203,25 @@ export interface Report {
     /** Evaluations that were known already. */
     readonly reused: number;
   };
+  /** Samples per batch of evaluations. */
   readonly batchSize: number;
+  /** Phase → wall clock. */
   readonly seconds: Readonly<Record<string, number>>;
+  /** The adapter that computed. */
   readonly adapter: ReportedAdapter;
+  /** Decides every random draw. */
   readonly seed: number;
+  /** Parameters of the loop; null for DefaultQuantization. */
   readonly options: unknown;
+  /** How the network was quantized, beyond the loop's options. */
   readonly quantization: unknown;
+  /** Reasons to doubt the outcome. */
   readonly warnings: readonly string[];
+  /** What the user should know, one sentence each. */
   readonly notes: readonly string[];
+  /** Program → version. */
   readonly versions: Readonly<Record<string, string>>;
+  /** The command that made the report; null for callers of the library. */
   readonly command: readonly string[] | null;
 }
 

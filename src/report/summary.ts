@@ -5,7 +5,9 @@ import { formatBytes, formatCount, formatPlural, formatSeconds, formatTable } fr
 
 /** Where the results lie. */
 export interface ResultPaths {
+  /** Path of the quantized model. */
   readonly model: string;
+  /** Path of report.json. */
   readonly report: string;
   /** The report as a page. */
   readonly page: string;
@@ -25,7 +27,7 @@ export function formatSummary(report: Report, paths: ResultPaths): string {
   return blocks.filter((block) => block !== "").join("\n\n");
 }
 
-/** A metric's value, or a drop: five digits behind the point at most. */
+/** @internal A metric's value, or a drop: five digits behind the point at most. */
 export function formatValue(value: number | null | undefined): string {
   if (value === null || value === undefined) return "–";
   if (!Number.isFinite(value)) return String(value);

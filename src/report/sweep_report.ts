@@ -6,10 +6,15 @@ import { formatBytes, formatCount, formatTable } from "./table.ts";
 
 /** One allowed drop. Values are those of the first metric; numbers that JSON does not have are null. */
 export interface SweepReportRow {
+  /** The drop allowed, as it was asked for. */
   readonly maximalDrop: number;
+  /** Whether every metric is within its drop. */
   readonly reached: boolean;
+  /** Value of the exported network. */
   readonly value: number | null;
+  /** How much worse than the float network, in the metric's own unit. */
   readonly drop: number | null;
+  /** Standard error of the drop. */
   readonly standardError: number | null;
   /** Share of the multiply-accumulates in int8, 0 to 1. */
   readonly int8Macs: number;
@@ -27,14 +32,23 @@ export interface SweepReportRow {
 
 /** sweep.json. */
 export interface SweepReport {
+  /** Raised when a field changes its meaning or goes. */
   readonly version: 1;
+  /** The float model. */
   readonly model: Report["model"];
+  /** Samples that decisions were made on. */
   readonly dataset: Report["dataset"];
+  /** The metric that leads. */
   readonly metric: string;
+  /** Value of the float network. */
   readonly baseline: number | null;
+  /** Value of the network with every group in int8. */
   readonly quantized: number | null;
+  /** Number of groups. */
   readonly groups: number;
+  /** Forward passes that all drops took together. */
   readonly networkEquivalents: number;
+  /** In the order in which drops were asked for. */
   readonly rows: readonly SweepReportRow[];
 }
 

@@ -19,7 +19,7 @@ export function formatTable(rows: readonly (readonly Cell[])[], indent = ""): st
   return lines.join("\n");
 }
 
-/** `1.2 MiB`. */
+/** @internal `1.2 MiB`. */
 export function formatBytes(bytes: number): string {
   const units = ["bytes", "KiB", "MiB", "GiB"];
   let [value, unit] = [bytes, 0];
@@ -27,17 +27,17 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
 }
 
-/** `1,234,567`. */
+/** @internal `1,234,567`. */
 export function formatCount(count: number): string {
   return Math.round(count).toLocaleString("en-US");
 }
 
-/** `1 group`, `3 groups`. */
+/** @internal `1 group`, `3 groups`. */
 export function formatPlural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** `8.3 s`, `12 min 5 s`, `3 h 20 min`. */
+/** @internal `8.3 s`, `12 min 5 s`, `3 h 20 min`. */
 export function formatSeconds(seconds: number): string {
   const whole = Math.round(seconds);
   if (whole < 60) return `${seconds < 9.95 ? seconds.toFixed(1) : whole} s`;
