@@ -7,7 +7,13 @@ import { buildQdq } from "../../src/quantize/qdq.ts";
 import type { Preset } from "../../src/quantize/scheme.ts";
 import type { GraphBuilder } from "../fixtures/graph_builder.ts";
 import { evaluateOnHost, HostStatistics } from "../fixtures/host_statistics.ts";
-import { chainOfConvolutions, concatNetwork, drawSamples, residualNetwork } from "../fixtures/networks.ts";
+import {
+  chainOfConvolutions,
+  concatNetwork,
+  drawSamples,
+  residualNetwork,
+  transposedNetwork,
+} from "../fixtures/networks.ts";
 import { countOptimized, runInOnnxRuntime } from "../fixtures/onnxruntime.ts";
 
 const NETWORKS: Readonly<Record<string, (opset?: number) => GraphBuilder>> = {
@@ -15,6 +21,7 @@ const NETWORKS: Readonly<Record<string, (opset?: number) => GraphBuilder>> = {
   "chain without biases": () => chainOfConvolutions({ bias: false }),
   concat: () => concatNetwork(),
   residual: (opset) => residualNetwork(opset),
+  transposed: () => transposedNetwork(),
 };
 
 async function toInt8(builder: GraphBuilder, preset: Preset): Promise<Graph> {
@@ -59,4 +66,26 @@ Deno.test("buildQdq() gives a graph that ONNX Runtime fuses to integer kernels",
   assert.equal(counts.get("QLinearConv"), 3);
   const joined = await countOptimized(await toInt8(concatNetwork(), "mixed"));
   assert.equal(joined.get("QLinearConcat"), 1);
+});
+
+Deno.test("buildQdq() stores one scale per output channel of every operator with weights", async () => {
+  const int8 = await toInt8(transposedNetwork(), "performance");
+  const axes = int8.nodes.flatMap(({ type, inputs, attributes }) => {
+    const codes = type === "DequantizeLinear" ? int8.initializers.get(inputs[0]!) : undefined;
+    if (codes?.dtype !== "int8") return [];
+    const axis = attributes.get("axis")?.value as number;
+    return [[
+      inputs[0]!.replace("_quantized", ""),
+      axis,
+      codes.shape[axis],
+      int8.initializers.get(inputs[1]!)!.shape[0],
+    ]];
+  });
+  assert.deepEqual(axes, [
+    ["up_w", 1, 6, 6],
+    ["grouped_w", 1, 2, 2],
+    ["plain_w", 1, 5, 5],
+    ["turned_w", 0, 7, 7],
+    ["product_w", 1, 3, 3],
+  ]);
 });
