@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { Runtime } from "./src/api/runtime.ts";
+export { Runtime, type RuntimeOptions } from "./src/api/runtime.ts";
 export { type NamedTensors, Runner, type RunnerOptions } from "./src/api/runner.ts";
 export { loadModel, type Model } from "./src/api/model.ts";
 export { evaluateModel, type EvaluateOptions, type EvaluateResult } from "./src/api/evaluate.ts";

@@ -120,7 +120,9 @@ async function openEvaluator(
   fit.choose(batchSize);
   const metrics = metricsBehind(network.tail, options.metrics);
   const feed = feedOf(network, dataset, metrics);
-  const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batchSize)), [], { target: runtime.gpu.kernelTarget });
+  const typed = inferTypes(feed.graph, feedTypes(feed, batchSize));
+  await runtime.tune(typed);
+  const plan = buildPlan(typed, [], { target: gpu.kernelTarget });
   using stack = new DisposableStack();
   const session = stack.use(await Session.create(gpu, pipelines, plan));
   const store = stack.use(new SampleStore(gpu, dataset, feed.inputs, memoryBudget));

@@ -16,6 +16,7 @@ import type { Group } from "../graph/quantizer.ts";
 import { inferTypes, type TypedGraph } from "../ops/infer.ts";
 import { type PairedValue, pairGraphs } from "../passes/pair_graphs.ts";
 import { buildPlan } from "../plan/build.ts";
+import type { Plan } from "../plan/plan.ts";
 import { appendTail } from "../quantize/append_tail.ts";
 import { calibrate, type CalibrationOptions, type Candidate } from "../quantize/default_quantization.ts";
 import type { EqualizedNetwork } from "../quantize/equalization.ts";
@@ -141,15 +142,29 @@ export class Workbench {
   /** Uploads network and candidates. */
   async openSession(): Promise<Session> {
     const { gpu, pipelines } = this.#runtime;
-    const { layout, graph } = this.prepared;
-    const { decisions } = this.data;
-    const typed = this.#options.evaluate
-      ? inferTypes(graph, sampleTypes(graph, decisions, this.batchSize))
-      : inferTypes(this.#feed.graph, feedTypes(this.#feed, this.batchSize));
+    const typed = this.#sessionTypes();
+    await this.#runtime.tune(typed);
+    const { layout } = this.prepared;
     const plan = buildPlan(typed, layout.quantizers, { target: gpu.kernelTarget });
     const session = await Session.create(gpu, pipelines, plan, layout);
     for (const number of this.candidates.keys()) this.uploadCandidate(session, number);
     return session;
+  }
+
+  /** The network as sessions run it. */
+  #sessionTypes(): TypedGraph {
+    const { graph } = this.prepared;
+    return this.#options.evaluate
+      ? inferTypes(graph, sampleTypes(graph, this.data.decisions, this.batchSize))
+      : inferTypes(this.#feed.graph, feedTypes(this.#feed, this.batchSize));
+  }
+
+  /** A plan to know a session by: which tiles it runs with changes none of its results. */
+  #identifyingPlan({ plan }: Session): Plan {
+    const { kernelTarget, tiles } = this.#runtime.gpu;
+    if (tiles.size === 0) return plan;
+    const target = { ...kernelTarget, tiles: undefined };
+    return buildPlan(this.#sessionTypes(), this.prepared.layout.quantizers, { target });
   }
 
   /** Gives a session the data of a candidate. */
@@ -213,7 +228,7 @@ export class Workbench {
     if (!journal) return undefined;
     const identity = await journalIdentity({
       modelSha256: this.#network.model.sha256,
-      plan: session.plan,
+      plan: this.#identifyingPlan(session),
       candidates: this.candidates,
       dataset: this.data.decisions,
       calibration: this.#calibration,

@@ -49,6 +49,8 @@ export interface BlockShape {
   /** Extent and stride of the window down the lines. */
   readonly kernel: number;
   readonly stride: number;
+  /** Planes of the result, over the batch. */
+  readonly planes: number;
 }
 
 /** Results per invocation. */
@@ -69,11 +71,13 @@ export interface TileChoice {
  * order, whoever loads the terms.
  */
 export interface KernelTarget {
+  /** Whether kernels run on the cores of a CPU: few invocations at a time, each with room for hundreds of values. */
+  readonly isSoftware: boolean;
   /** Invocations of a subgroup, consecutive in their workgroup, that can broadcast to each other; 0 for none. */
   readonly lanes: number;
   /** Tiles measured on the adapter, before the default ones. */
-  readonly tiles?: TileChoice;
+  readonly tiles?: TileChoice | undefined;
 }
 
-/** Kernels that every WebGPU implementation accepts. */
-export const PORTABLE_TARGET: KernelTarget = { lanes: 0 };
+/** Kernels that every WebGPU implementation accepts, for an adapter with thousands of invocations in flight. */
+export const PORTABLE_TARGET: KernelTarget = { isSoftware: false, lanes: 0 };

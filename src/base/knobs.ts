@@ -20,6 +20,12 @@ export const KNOBS = {
     name: "HOLDFAST_REQUIRE_ADAPTER",
     description: "1 makes tests fail, instead of being skipped, where there is no WebGPU adapter",
   },
+  cacheHome: {
+    name: "XDG_CACHE_HOME",
+    description: "Folder in whose holdfast/ the tiles measured on an adapter are kept; ~/.cache unless set",
+  },
+  localData: { name: "LOCALAPPDATA", description: "The same on Windows" },
+  home: { name: "HOME", description: "Where .cache is looked for" },
 } as const satisfies Record<string, Knob>;
 
 /** The value of a switch; undefined where it is unset or reading it is not permitted. */

@@ -22,6 +22,8 @@ export interface EvaluateCommandOptions extends CommonOptions {
   readonly limit?: string | undefined;
   readonly batchSize?: string | undefined;
   readonly memoryBudget?: string | undefined;
+  /** False for `--no-tune`. */
+  readonly tune?: boolean | undefined;
   readonly software?: true | undefined;
   readonly profile?: string | undefined;
 }
@@ -38,7 +40,12 @@ export async function runEvaluate(context: Context, path: string, options: Evalu
   const reference = options.reference === undefined ? undefined : await loadModel(options.reference);
   const dataset = await openDataset(datasetPath);
   const profile = await openProfileFile(options.profile);
-  using runtime = await Runtime.open({ software: options.software ?? false, profile: profile !== undefined });
+  using runtime = await Runtime.open({
+    software: options.software ?? false,
+    profile: profile !== undefined,
+    ...(options.tune === false ? { tune: false } : {}),
+    onNote: (text) => terminal.say(text),
+  });
   const progress = new Progress(terminal);
   progress.begin("Evaluating");
   const result = await evaluateModel(runtime, model, dataset, {

@@ -41,6 +41,8 @@ export interface QuantizeCommandOptions extends CommonOptions {
   /** False for `--no-journal`. */
   readonly journal?: boolean | undefined;
   readonly restart?: true | undefined;
+  /** False for `--no-tune`. */
+  readonly tune?: boolean | undefined;
   readonly software?: true | undefined;
   readonly profile?: string | undefined;
 }
@@ -82,7 +84,12 @@ export async function setUpQuantization(
     ? undefined
     : stack.adopt(await openDataset(options.calibration), closeDataset);
   const runtime = stack.use(
-    await Runtime.open({ software: options.software ?? false, profile: options.profile !== undefined }),
+    await Runtime.open({
+      software: options.software ?? false,
+      profile: options.profile !== undefined,
+      ...(options.tune === false ? { tune: false } : {}),
+      onNote: (text) => terminal.say(text),
+    }),
   );
   sayAdapter(terminal, runtime);
   const progress = new QuantizationProgress(terminal, requested.metrics[0]?.name ?? "");

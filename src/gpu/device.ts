@@ -1,7 +1,8 @@
 /** The adapter and the one device of the process. */
 import { DeviceError, OutOfMemoryError } from "../base/errors.ts";
-import { type KernelTarget, PORTABLE_TARGET } from "../base/kernel_target.ts";
+import type { KernelTarget } from "../base/kernel_target.ts";
 import { defaultKnob, KNOBS } from "../base/knobs.ts";
+import { TileTable } from "../base/tile_table.ts";
 import { PassProfiler } from "./profiler.ts";
 import { probeLanes, SUBGROUPS } from "./subgroups.ts";
 
@@ -36,20 +37,19 @@ export class Gpu {
   readonly adapterLimits: Readonly<Record<string, number>>;
   /** What kernels for this device may rely on. */
   readonly kernelTarget: KernelTarget;
+  /** The tiles of `kernelTarget`. */
+  readonly tiles = new TileTable();
   /** Present while passes are recorded: sessions then give every step a pass. */
   #profiler: PassProfiler | undefined;
   #failure: DeviceError | undefined;
 
-  constructor(device: GPUDevice, adapter: GPUAdapter, kernelTarget: KernelTarget = PORTABLE_TARGET) {
+  /** `lanes` as `probeLanes` finds them, on a software adapter. */
+  constructor(device: GPUDevice, adapter: GPUAdapter, lanes = 0) {
     this.device = device;
-    this.kernelTarget = kernelTarget;
     const { info } = adapter;
-    this.adapter = {
-      vendor: info.vendor,
-      architecture: info.architecture,
-      description: info.description,
-      isSoftware: info.isFallbackAdapter || /llvmpipe|swiftshader/i.test(info.description),
-    };
+    const isSoftware = isSoftwareAdapter(info);
+    this.adapter = { vendor: info.vendor, architecture: info.architecture, description: info.description, isSoftware };
+    this.kernelTarget = { isSoftware, lanes, tiles: this.tiles };
     this.features = [...adapter.features].sort();
     this.adapterLimits = numericLimits(adapter.limits);
     device.addEventListener("uncapturederror", (event) => {
@@ -148,7 +148,12 @@ export async function openGpu(options: { readonly software?: boolean } = {}): Pr
   const requiredLimits = Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]]));
   const features: GPUFeatureName[] = adapter.features.has("timestamp-query") ? ["timestamp-query"] : [];
   const device = await requestDevice(adapter, requiredLimits, features);
-  return new Gpu(device, adapter, { lanes: await probeLanes(device, adapter.info) });
+  // The tiles that lanes share hold more values than an invocation of a real GPU has registers.
+  return new Gpu(device, adapter, isSoftwareAdapter(adapter.info) ? await probeLanes(device, adapter.info) : 0);
+}
+
+function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
+  return info.isFallbackAdapter || /llvmpipe|swiftshader/i.test(info.description);
 }
 
 /** A device with subgroups where the adapter grants them: some grant them without listing them. */

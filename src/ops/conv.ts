@@ -108,11 +108,11 @@ function lowerDepthwise(
   { batch, groups, channelsIn, channelsOut, hasBias, windows }: Convolution,
   target: KernelTarget,
 ): Lowering | undefined {
-  const tile = channelsIn === 1 && channelsOut < MANY_FEATURES ? blockTile(windows, target) : undefined;
-  if (!tile) return undefined;
-  const [z, y, x] = threeAxes(windows);
   const channels = groups * channelsOut;
   const planes = batch * channels;
+  const tile = channelsIn === 1 && channelsOut < MANY_FEATURES ? blockTile(windows, planes, target) : undefined;
+  if (!tile) return undefined;
+  const [z, y, x] = threeAxes(windows);
   if (planes * z.output * y.output * x.output === 0) return { dispatches: [] };
   const taps = y.kernel * x.kernel;
   const builder = new LoweringBuilder();

@@ -86,8 +86,8 @@ function planesDispatch(
   const isDense = windows.every(({ dilation, before, after, kernel }) =>
     dilation === 1 && before < kernel && after < kernel
   );
-  const tile = isDense ? blockTile(windows, target) : undefined;
   const planes = x.shape[0]! * x.shape[1]!;
+  const tile = isDense ? blockTile(windows, planes, target) : undefined;
   return tile && blockDispatch({ kind, windows, planes, multiplier: 1, channels: Math.max(1, x.shape[1]!) }, tile);
 }
 

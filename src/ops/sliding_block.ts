@@ -68,10 +68,14 @@ const MAX_SEGMENT = 48;
 const MAX_TAPS = 64;
 const MAX_OPERATIONS = 400;
 
-/** The tile of a block; undefined where the windows are too large to unroll. */
-export function blockTile(windows: readonly AxisWindow[], target: KernelTarget): BlockTile | undefined {
+/** The tile of a block over so many planes of y; undefined where the windows are too large to unroll. */
+export function blockTile(
+  windows: readonly AxisWindow[],
+  planes: number,
+  target: KernelTarget,
+): BlockTile | undefined {
   const [, y, x] = threeAxes(windows);
-  const tile = blockTileOf({ lines: y.output, columns: x.output, kernel: y.kernel, stride: y.stride }, target);
+  const tile = blockTileOf({ lines: y.output, columns: x.output, kernel: y.kernel, stride: y.stride, planes }, target);
   const operations = (lines: number) => lines * tile.columns / 4 * x.kernel * y.kernel;
   if (segmentLength(tile.columns, x) > MAX_SEGMENT || x.kernel * y.kernel > MAX_TAPS) return undefined;
   const lines = [tile.lines, 4, 2, 1].find((count) => count <= tile.lines && operations(count) <= MAX_OPERATIONS);

@@ -140,7 +140,7 @@ export function dependsOnTarget(operator: OpDef, one: OpCase): boolean {
   const { node, attributes } = nodes[0]!;
   const operands = node.inputs.map((name) => name === "" ? undefined : types.get(name));
   const outputs = node.outputs.map((name) => types.get(name)!);
-  const texts = [PORTABLE_TARGET, { lanes: 8 }].map((target) =>
+  const texts = [PORTABLE_TARGET, { isSoftware: true, lanes: 8 }].map((target) =>
     JSON.stringify(operator.lower(operands, outputs, attributes, target))
   );
   return texts[0] !== texts[1];
