@@ -9,11 +9,19 @@ const terminal: Terminal = {
   isLive,
   print(line) {
     bars?.clear();
-    console.log(line);
+    try {
+      console.log(line);
+    } catch (cause) {
+      throw new Error(`Cannot write to standard output: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    }
   },
   say(line) {
     bars?.hide();
-    console.error(line);
+    try {
+      console.error(line);
+    } catch {
+      // Where nothing can be said, the exit code and the files still tell.
+    }
     bars?.restore();
   },
   showLive(rows) {
@@ -22,11 +30,13 @@ const terminal: Terminal = {
 };
 
 const interruption = new AbortController();
-Deno.addSignalListener("SIGINT", () => {
-  // A second Ctrl-C does not wait for the batch under way.
-  if (interruption.signal.aborted) exit(130);
-  interruption.abort(new DOMException("Interrupted", "AbortError"));
-});
+for (const signal of Deno.build.os === "windows" ? ["SIGINT"] as const : ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(signal, () => {
+    // A second one does not wait for the batch under way.
+    if (interruption.signal.aborted) exit(130);
+    interruption.abort(new DOMException("Interrupted", "AbortError"));
+  });
+}
 
 function exit(code: number): never {
   bars?.clear();
