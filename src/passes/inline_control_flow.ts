@@ -12,6 +12,9 @@ import { resolveNode } from "../ops/resolve.ts";
 /** Most iterations that a Loop is unrolled to. */
 const MAX_ITERATIONS = 4096;
 
+/** Most nodes that inlining adds: loops in loops multiply. */
+const MAX_ADDED = 100_000;
+
 /**
  * Inlines control flow, given the types of the inputs. An If with a known condition becomes its branch; with another one, both
  * branches and a choice between their outputs, which must agree in shape. A Loop is unrolled as far as its trip count and conditions are known.
@@ -33,10 +36,12 @@ class Inliner {
   readonly nodes: Node[] = [];
   readonly initializers: Map<string, HostTensor>;
   readonly #opset: number;
+  readonly #most: number;
   readonly #types: Map<string, TensorType>;
 
   constructor(graph: Graph, inputs: ReadonlyMap<string, TensorType>) {
     this.#opset = graph.opset;
+    this.#most = graph.nodes.length + MAX_ADDED;
     this.initializers = new Map(graph.initializers);
     this.#types = new Map([
       ...inputs,
@@ -45,6 +50,9 @@ class Inliner {
   }
 
   add(node: Node): void {
+    if (this.nodes.length >= this.#most) {
+      throw new UnsupportedError(`Cannot inline control flow: it has more than ${MAX_ADDED} nodes in all iterations`);
+    }
     if (!isControlFlow(node)) this.#push(node);
     else if (!this.#hasTypes([...node.inputs, ...capturedBy(node)])) this.nodes.push(node);
     else if (node.type === "If") this.#addIf(node);

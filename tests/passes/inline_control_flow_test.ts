@@ -102,3 +102,24 @@ Deno.test("inlineControlFlow() refuses a loop whose trip count is computed at ru
     /Cannot unroll Loop node "Loop_last": its trip count is computed/,
   );
 });
+
+Deno.test("inlineControlFlow() refuses loops in loops that multiply without end", () => {
+  const loop = (name: string, body: Graph) =>
+    node("Loop", ["trips", "go", "v"], [name], {
+      body: { ...body, inputs: [`i_${name}`, `c_${name}`, "v"].map((input) => ({ name: input, ...ANY })) },
+    });
+  const step = graph({ outputs: ["c_a", "w"], nodes: [node("Neg", ["v"], ["w"])] });
+  const inner = graph({ outputs: ["c_b", "a"], nodes: [loop("a", step)] });
+  const outer = graph({
+    inputs: ["v"],
+    outputs: ["b"],
+    nodes: [loop("b", inner)],
+    constants: { trips: int(4000), go: bool(true) },
+  });
+  const start = performance.now();
+  assert.throws(() => inlineControlFlow(outer, new Map([["v", { dtype: "float32", shape: [1] }]])), {
+    name: "UnsupportedError",
+    message: "Cannot inline control flow: it has more than 100000 nodes in all iterations",
+  });
+  assert.ok(performance.now() - start < 20_000);
+});
