@@ -8,6 +8,7 @@ import type { Assignment } from "../base/precision.ts";
 import { exportGraph } from "../graph/export.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import type { Session } from "../run/session.ts";
+import { checkLabels, refuseQuantized, refuseWithoutGroups } from "./check_task.ts";
 import { type CandidateList, listCandidates } from "./candidates.ts";
 import { type MeasuredLayers, measureLayers, UNMEASURED } from "./measured_layers.ts";
 import type { MemoryFit } from "./memory_fit.ts";
@@ -44,7 +45,10 @@ export async function assembleProblem(
   const resolved = resolveOptions(loop);
   const list = candidatesFor(options, resolved);
   clock.enter("prepare");
+  refuseQuantized(model);
   const bench = await Workbench.open(runtime, model, options);
+  refuseWithoutGroups(model, bench.groups, bench.prepared.skipped);
+  if (!options.evaluate) checkLabels(model, bench.data.decisions, options.metrics);
   fit.choose(bench.batchSize);
   bench.notes.push(...fit.notes);
   for (const name of list.idle) bench.note(`try_first ${name} has no effect: the settings have it already`);

@@ -21,7 +21,10 @@ export interface Model {
 export async function loadModel(source: string | Uint8Array<ArrayBuffer>): Promise<Model> {
   const bytes = typeof source === "string" ? await readModelFile(source) : source;
   const folder = typeof source === "string" ? source.replace(/[^/\\]*$/, "") : undefined;
-  const graph = importGraph(decodeModel(bytes), folder === undefined ? undefined : externalReader(folder));
+  const graph = importGraph(
+    decodeModel(bytes, typeof source === "string" ? ` "${source}"` : ""),
+    folder === undefined ? undefined : externalReader(folder),
+  );
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return {
     name: typeof source === "string" ? source.replace(/^.*[/\\]/, "").replace(/\.onnx$/i, "") : graph.name || "model",

@@ -94,7 +94,9 @@ function confusionMetric(name: string, score: (counts: Confusion) => number): Me
     direction: "higher_better",
     start(dataset) {
       if (dataset.labels?.kind !== "classes") {
-        throw new DatasetError(`Cannot compute ${name} on dataset "${dataset.name}": it has no class labels`);
+        throw new DatasetError(
+          `Cannot compute ${name} on dataset "${dataset.name}": it has no class labels; agreement needs none`,
+        );
       }
       const counts = new Confusion();
       return {

@@ -83,8 +83,17 @@ function checkShape(input: ValueInfo, stored: SampleInput, dataset: Dataset): vo
   throw new ModelError(
     `Cannot feed input "${input.name}": samples of dataset "${dataset.name}" are ${
       formatShape(stored.shape)
-    }, expected ${formatShape(expected.map((extent) => extent === "" ? "?" : extent))}`,
+    }, expected ${formatShape(expected.map((extent) => extent === "" ? "?" : extent))}${remedyFor(stored, expected)}`,
   );
+}
+
+/** What makes pictures fit: the commonest reason why samples do not. */
+function remedyFor({ dtype, shape }: SampleInput, expected: readonly (number | string)[]): string {
+  if (dtype !== "uint8" || shape.length !== 3 || expected.length !== 3) return "";
+  const isTransposed = expected[0] === shape[2] || expected[2] === shape[0];
+  return isTransposed
+    ? '; "layout" of dataset.json is the order of axes for pictures, arrays have to be stored in it'
+    : "; pictures need a resize or crop step in dataset.json, which init writes";
 }
 
 /** Puts a NormalizeSamples node before an input. Bytes without normalization go through it with mean 0 and deviation 1. */

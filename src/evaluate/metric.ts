@@ -101,7 +101,9 @@ export function accuracy(topK = 1): Metric {
     ...metric,
     start(dataset) {
       if (dataset.labels?.kind !== "classes") {
-        throw new DatasetError(`Cannot compute ${name} on dataset "${dataset.name}": it has no class labels`);
+        throw new DatasetError(
+          `Cannot compute ${name} on dataset "${dataset.name}": it has no class labels; agreement needs none`,
+        );
       }
       return metric.start(dataset);
     },

@@ -2,16 +2,18 @@
 import { ModelError } from "../base/errors.ts";
 import { type ModelProto, onnx, type TensorProto } from "./proto.ts";
 
-/** Decodes a model file; throws ModelError for anything that is not one. */
-export function decodeModel(bytes: Uint8Array): ModelProto {
+/** Decodes a model file; throws ModelError for anything that is not one. `named` follows "model" in messages. */
+export function decodeModel(bytes: Uint8Array, named = ""): ModelProto {
   let model: ModelProto;
   try {
     model = onnx.ModelProto.decode(plainBytes(bytes));
   } catch (cause) {
-    throw new ModelError(`Cannot read model: not an ONNX file, or truncated (${bytes.length} bytes)`, { cause });
+    throw new ModelError(`Cannot read model${named}: not an ONNX file, or truncated (${bytes.length} bytes)`, {
+      cause,
+    });
   }
   if (!model.graph || (model.graph.output ?? []).length === 0) {
-    throw new ModelError(`Cannot read model: the file has no graph with outputs, expected an ONNX ModelProto`);
+    throw new ModelError(`Cannot read model${named}: the file has no graph with outputs, expected an ONNX ModelProto`);
   }
   return model;
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { flat, jpeg, npy, withFolder } from "../data/fixtures.ts";
 import { classifier, fileOf, labelledSamples } from "../fixtures/classifier.ts";
+import { GraphBuilder } from "../fixtures/graph_builder.ts";
 import { openTestGpu } from "../support/adapter.ts";
 import { assertRefused, runCli } from "../support/command_line.ts";
 
@@ -24,12 +25,12 @@ Deno.test("evaluate refuses a truncated model", () =>
   evaluate(
     { ...files, "model.onnx": model.slice(0, model.length - 40) },
     1,
-    /^error: Cannot read model: .*truncated \(\d+ bytes\)$/,
+    /^error: Cannot read model ".*model\.onnx": .*truncated \(\d+ bytes\)$/,
   ));
 
 Deno.test("evaluate refuses random bytes as model", () => {
   const bytes = Uint8Array.from({ length: 999 }, (_, index) => (index * index * 31 + 7) & 255);
-  return evaluate({ ...files, "model.onnx": bytes }, 1, /^error: Cannot read model: /);
+  return evaluate({ ...files, "model.onnx": bytes }, 1, /^error: Cannot read model ".*model\.onnx": /);
 });
 
 Deno.test("evaluate refuses a missing model", () =>
@@ -122,8 +123,13 @@ Deno.test("evaluate refuses a folder that is no dataset", () =>
   evaluate({ "model.onnx": model }, 1, /^error: Cannot /));
 
 /** Runs `quantize` with more arguments on good files. */
-async function quantize(more: readonly string[], code: number, message: RegExp): Promise<void> {
-  await withFolder(files, async (folder) => {
+async function quantize(
+  more: readonly string[],
+  code: number,
+  message: RegExp,
+  given: Readonly<Record<string, string | Uint8Array>> = files,
+): Promise<void> {
+  await withFolder(given, async (folder) => {
     const args = [
       "quantize",
       join(folder, "model.onnx"),
@@ -133,9 +139,85 @@ async function quantize(more: readonly string[], code: number, message: RegExp):
       join(folder, "out"),
       ...more,
     ];
-    assertRefused(await runCli(args), code, message);
+    const ran = await runCli(args);
+    assertRefused(ran, code, message);
+    assert.doesNotMatch(ran.err, /Calibrating/, "refused before any work");
   });
 }
+
+const needsGpu = { ignore: !hasAdapter };
+
+Deno.test("quantize refuses a network that is quantized already", needsGpu, () => {
+  const graph = classifier();
+  const initializers = new Map([
+    ...graph.initializers,
+    ["scale", { dtype: "float32" as const, shape: [], data: Float32Array.of(0.1) }],
+  ]);
+  const quantizer = {
+    name: "quantizer",
+    type: "QuantizeLinear",
+    domain: "",
+    inputs: ["x", "scale"],
+    outputs: ["codes"],
+    attributes: new Map(),
+  };
+  const bytes = fileOf({ ...graph, initializers, nodes: [quantizer, ...graph.nodes] });
+  const message =
+    /Cannot quantize model: it is quantized already \(QuantizeLinear node "quantizer"\), expected the float/;
+  return quantize([], 1, message, { ...files, "model.onnx": bytes });
+});
+
+Deno.test("quantize refuses a network without a layer that int8 computes", needsGpu, async () => {
+  const b = new GraphBuilder(13);
+  b.output(b.node("Flatten", [b.node("Exp", [b.input("x", [1, 2, 6, 6])])]));
+  const plain = fileOf(b.build());
+  const message = /Cannot quantize model: it has Exp, Flatten, expected a layer that int8 computes, such as Conv/;
+  await quantize([], 1, message, { ...files, "model.onnx": plain });
+  await quantize(
+    ["--ignored-operations", "Conv,Gemm,GlobalAveragePool,Relu,Flatten"],
+    1,
+    /Cannot quantize model: all its layers stay in float, "conv1" for one: /,
+  );
+});
+
+Deno.test("quantize refuses data without labels, before any work", needsGpu, () => {
+  const { "y.npy": _labels, ...unlabelled } = files;
+  return quantize(
+    [],
+    1,
+    /Cannot compute accuracy on dataset ".*": it has no class labels; agreement needs none$/,
+    unlabelled,
+  );
+});
+
+Deno.test(
+  "quantize refuses labels beyond the outputs, and says where they seem to count from 1",
+  needsGpu,
+  async () => {
+    const labelled = (values: readonly number[]) => ({
+      ...files,
+      "y.npy": npy(
+        "<i8",
+        [20],
+        BigInt64Array.from({ length: 20 }, (_, index) => BigInt(values[index % values.length]!)),
+      ),
+    });
+    await quantize(
+      [],
+      1,
+      /Cannot use labels of dataset ".*": sample "3" has 4, expected 0 to 3 .*count from 1, which "label_offset": -1/,
+      labelled([1, 2, 3, 4]),
+    );
+    await quantize([], 1, /sample "1" has 7, expected 0 to 3 \(outputs of the network\)$/, labelled([0, 7]));
+  },
+);
+
+Deno.test("quantize refuses pictures of another size, and says what helps", needsGpu, async () => {
+  const picture = await jpeg(flat(9, 8, [10, 200, 30]));
+  const { "y.npy": _labels, "x.npy": _samples, ...net } = files;
+  const message = /samples of dataset ".*" are \[3, 8, 9\], expected \[2, 6, 6\]; pictures need a resize or crop step/;
+  await quantize([], 1, message, { ...net, "cat/a.jpg": picture, "dog/b.jpg": picture });
+});
 
 Deno.test("quantize refuses a negative maximal_drop", () =>
   quantize(["--maximal-drop", "-0.1"], 2, /Cannot use --maximal-drop: -0\.1, expected at least 0$/));
