@@ -43,6 +43,17 @@ export type AccuracyControlOptions = AccuracyControlSettings & (DatasetAccuracy 
  * Quantizes a model (loaded, its bytes, or a path) and gives the QDQ model as bytes with an account of every decision. `onEvent` hears
  * of everything on the way, `signal` interrupts. Touches no files unless the model is a path or the options name a journal. A target
  * that cannot be met is a result (`accuracy.reached`), not an error.
+ *
+ * ```ts
+ * import { openDataset, quantizeWithAccuracyControl } from "@holdfast/holdfast";
+ *
+ * const { bytes, accuracy } = await quantizeWithAccuracyControl("model.onnx", {
+ *   dataset: await openDataset("validation"),
+ *   maximalDrop: 0.005,
+ * });
+ * console.log(accuracy.reached, accuracy.drops, accuracy.reverted);
+ * await Deno.writeFile("quantized.onnx", bytes);
+ * ```
  */
 export async function quantizeWithAccuracyControl(
   source: Model | Uint8Array<ArrayBuffer> | string,

@@ -28,7 +28,18 @@ export interface CompareOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs both networks over samples and compares every value that both have. The first is the reference. */
+/**
+ * Runs both networks over samples and compares every value that both have. The first is the reference.
+ *
+ * ```ts
+ * import { compareModels, loadModel, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const [float, quantized] = [await loadModel("model.onnx"), await loadModel("model.int8.onnx")];
+ * const comparison = await compareModels(runtime, float, quantized, await openDataset("validation"));
+ * for (const { node, sqnr } of comparison.layers.slice(0, 3)) console.log(node, sqnr);
+ * ```
+ */
 export async function compareModels(
   runtime: Runtime,
   first: Model,

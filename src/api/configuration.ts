@@ -40,7 +40,19 @@ export const MODEL_KEYS: Keys = {
 /** Keys of `compression` that POT hands to every algorithm. */
 export const SHARED_KEYS = ["target_device", "model_type", "inplace_statistics", "dump_intermediate_model"];
 
-/** Reads a configuration; throws UsageError that names the key and where it stands. `file` is shown in messages. */
+/**
+ * Reads a configuration; throws UsageError that names the key and where it stands. `file` is shown in messages.
+ *
+ * ```ts
+ * import { parseConfiguration } from "@holdfast/holdfast";
+ *
+ * const text = `{ "compression": { "algorithms": [
+ *   { "name": "AccuracyAwareQuantization", "params": { "maximal_drop": 0.005 } },
+ * ] } }`;
+ * const { algorithm, parameters } = parseConfiguration(text, "pot.json");
+ * console.log(algorithm, parameters.get("maximal_drop")?.value);
+ * ```
+ */
 export function parseConfiguration(text: string, file: string): Configuration {
   const errors: ParseError[] = [];
   const root: unknown = parse(text, errors, { allowTrailingComma: true });

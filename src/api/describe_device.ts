@@ -19,7 +19,16 @@ export interface DeviceDescription {
   readonly largestBinding: number;
 }
 
-/** Describes the adapter of an open runtime. */
+/**
+ * Describes the adapter of an open runtime.
+ *
+ * ```ts
+ * import { describeDevice, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * console.log(describeDevice(runtime).limits);
+ * ```
+ */
 export function describeDevice(runtime: Runtime): DeviceDescription {
   const { adapter, features, adapterLimits, largestBinding } = runtime.gpu;
   const { description, vendor, architecture, isSoftware } = adapter;

@@ -16,6 +16,14 @@ const WEIGHTED = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
 /**
  * The network as its file has it. Of a float model, groups and what would compute in int8; of a QDQ model, what does. Pairs of
  * QuantizeLinear and DequantizeLinear are drawn as thick arrows, so that both pictures have the same shape.
+ *
+ * ```ts
+ * import { drawGraph, inspectModel, loadModel } from "@holdfast/holdfast";
+ *
+ * const model = await loadModel("model.onnx");
+ * const { nodes, edges } = drawGraph(model, inspectModel(model));
+ * console.log(nodes.length, edges.length);
+ * ```
  */
 export function drawGraph(model: Model, inspection: Inspection): DrawnGraph {
   const { graph } = model;
@@ -48,7 +56,17 @@ export function drawGraph(model: Model, inspection: Inspection): DrawnGraph {
   return { title: model.name, nodes: [...graph.inputs.map(boundary), ...nodes, ...outputs], edges };
 }
 
-/** Writes the picture as `path` asks for: `.svg` or `.dot`. Throws UsageError for other endings. */
+/**
+ * Writes the picture as `path` asks for: `.svg` or `.dot`. Throws UsageError for other endings.
+ *
+ * ```ts
+ * import { drawGraph, inspectModel, loadModel, pictureOf } from "@holdfast/holdfast";
+ *
+ * const model = await loadModel("model.onnx");
+ * const graph = drawGraph(model, inspectModel(model));
+ * await Deno.writeTextFile("model.svg", await pictureOf(graph, "model.svg"));
+ * ```
+ */
 export async function pictureOf(graph: DrawnGraph, path: string): Promise<string> {
   const dot = graphToDot(graph);
   if (/\.(dot|gv)$/i.test(path)) return dot;

@@ -50,7 +50,19 @@ export interface EvaluateResult {
   readonly seconds: number;
 }
 
-/** Evaluates a model's metrics over a dataset. */
+/**
+ * Evaluates a model's metrics over a dataset.
+ *
+ * ```ts
+ * import { accuracy, evaluateModel, loadModel, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const { values } = await evaluateModel(runtime, model, dataset, { metrics: [accuracy()] });
+ * console.log(values);
+ * ```
+ */
 export async function evaluateModel(
   runtime: Runtime,
   model: Model,

@@ -64,7 +64,16 @@ export interface Inspection {
 /** Input name → shape, batch axis included. */
 export type InputShapes = ReadonlyMap<string, readonly number[]>;
 
-/** Inspects a model. Symbolic extents count as 1 unless `shapes` gives the input's shape; what is not supported is listed, not thrown. */
+/**
+ * Inspects a model. Symbolic extents count as 1 unless `shapes` gives the input's shape; what is not supported is listed, not thrown.
+ *
+ * ```ts
+ * import { inspectModel, loadModel } from "@holdfast/holdfast";
+ *
+ * const { operators, groups } = inspectModel(await loadModel("model.onnx"));
+ * console.log(operators, groups?.map(({ name }) => name));
+ * ```
+ */
 export function inspectModel(model: Model, shapes: InputShapes = new Map(), options: PrepareOptions = {}): Inspection {
   const { graph } = model;
   const types = inputTypes(graph, shapes);

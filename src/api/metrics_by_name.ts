@@ -21,7 +21,16 @@ export const METRIC_NAMES: readonly { readonly name: string; readonly descriptio
   { name, description },
 ) => ({ name, description }));
 
-/** Opens metrics in order: names, or paths of modules whose default export is a metric or a list of them. */
+/**
+ * Opens metrics in order: names, or paths of modules whose default export is a metric or a list of them.
+ *
+ * ```ts
+ * import { openMetrics } from "@holdfast/holdfast";
+ *
+ * const metrics = await openMetrics(["accuracy@top5", "f1:positive=2"]);
+ * console.log(metrics.map(({ name }) => name));
+ * ```
+ */
 export async function openMetrics(wanted: readonly (string | NamedMetric)[]): Promise<Metric[]> {
   const metrics: Metric[] = [];
   for (const one of wanted) {

@@ -17,7 +17,16 @@ export interface Model {
   readonly sha256: string;
 }
 
-/** Loads an ONNX model from a file (external data beside it included) or from bytes. */
+/**
+ * Loads an ONNX model from a file (external data beside it included) or from bytes.
+ *
+ * ```ts
+ * import { loadModel } from "@holdfast/holdfast";
+ *
+ * const model = await loadModel("model.onnx");
+ * console.log(model.name, model.byteLength);
+ * ```
+ */
 export async function loadModel(source: string | Uint8Array<ArrayBuffer>): Promise<Model> {
   const bytes = typeof source === "string" ? await readModelFile(source) : source;
   const folder = typeof source === "string" ? source.replace(/[^/\\]*$/, "") : undefined;

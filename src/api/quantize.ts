@@ -47,7 +47,21 @@ export interface QuantizeResult {
   readonly notes: readonly string[];
 }
 
-/** Quantizes a model; a target that cannot be met is a result (`accuracy.reached`), not an error. */
+/**
+ * Quantizes a model; a target that cannot be met is a result (`accuracy.reached`), not an error.
+ *
+ * ```ts
+ * import { accuracy, loadModel, openDataset, quantizeModel, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const options = { dataset, metrics: [accuracy()], accuracy: { maximalDrop: 0.01 } };
+ * const result = await quantizeModel(runtime, model, options);
+ * console.log(result.accuracy.reached, result.accuracy.drops);
+ * await Deno.writeFile("quantized.onnx", result.bytes);
+ * ```
+ */
 export function quantizeModel(runtime: Runtime, model: Model, options: QuantizeOptions): Promise<QuantizeResult> {
   return withProblem(runtime, model, options, async (assembled, clock) => {
     const accuracy = await runAccuracyAware(assembled.problem, assembled.options, assembled.hooks);

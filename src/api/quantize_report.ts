@@ -77,7 +77,21 @@ export interface ReportContext {
   readonly command?: readonly string[] | undefined;
 }
 
-/** The report of a quantization. Reads the whole datasets once for their hashes. */
+/**
+ * The report of a quantization. Reads the whole datasets once for their hashes.
+ *
+ * ```ts
+ * import { accuracy, loadModel, openDataset, quantizeModel, reportQuantization, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const options = { dataset, metrics: [accuracy()], accuracy: { maximalDrop: 0.01 } };
+ * const result = await quantizeModel(runtime, model, options);
+ * const report = await reportQuantization({ runtime, model, options, result, outputName: "model.int8.onnx" });
+ * console.log(report.final, report.int8Macs);
+ * ```
+ */
 export async function reportQuantization(context: ReportContext): Promise<Report> {
   const { runtime, model, options, result } = context;
   const { dataset, calibration = dataset } = options;
@@ -121,7 +135,20 @@ async function describe(dataset: Dataset, samples: number): Promise<Report["data
   return { name: dataset.name, samples, sha256: await dataset.sha256() };
 }
 
-/** Runs the exported model through the ordinary import and throws where a metric is not what was reported. `reference` is the float model. */
+/**
+ * Runs the exported model through the ordinary import and throws where a metric is not what was reported. `reference` is the float model.
+ *
+ * ```ts
+ * import { accuracy, loadModel, openDataset, quantizeModel, Runtime, verifyExport } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const options = { dataset, metrics: [accuracy()], accuracy: { maximalDrop: 0.01 } };
+ * const result = await quantizeModel(runtime, model, options);
+ * console.log(await verifyExport(runtime, options, result));
+ * ```
+ */
 export async function verifyExport(
   runtime: Runtime,
   options: QuantizeOptions & { readonly reference?: Model },

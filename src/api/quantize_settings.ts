@@ -37,7 +37,16 @@ export interface QuantizeSettings extends
   readonly notes: readonly string[];
 }
 
-/** Checks all parameters and sorts them to where they belong. Throws UsageError that names the first wrong one. */
+/**
+ * Checks all parameters and sorts them to where they belong. Throws UsageError that names the first wrong one.
+ *
+ * ```ts
+ * import { settingsOf } from "@holdfast/holdfast";
+ *
+ * const settings = settingsOf(new Map([["maximal_drop", { value: 0.005, where: "my options" }]]));
+ * console.log(settings.accuracy?.maximalDrop);
+ * ```
+ */
 export function settingsOf(given: GivenParameters): QuantizeSettings {
   const notes: string[] = [];
   for (const [name, one] of given) {

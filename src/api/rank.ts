@@ -6,7 +6,19 @@ import type { Runtime } from "./runtime.ts";
 import { withProblem } from "./with_problem.ts";
 import { type SensitivityDocument, sensitivityRows } from "./sensitivity.ts";
 
-/** Quantizes everything and scores every group that is not held, as the loop would at its start. */
+/**
+ * Quantizes everything and scores every group that is not held, as the loop would at its start.
+ *
+ * ```ts
+ * import { accuracy, loadModel, openDataset, rankModel, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const table = await rankModel(runtime, model, { dataset, metrics: [accuracy()] });
+ * for (const { group, gain } of table.groups) console.log(group, gain);
+ * ```
+ */
 export async function rankModel(
   runtime: Runtime,
   model: Model,

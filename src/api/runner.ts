@@ -27,7 +27,19 @@ interface Ready {
   readonly session: Session;
 }
 
-/** Runs one model. Symbolic extents may differ from run to run; each new set of shapes costs a plan, each known one nothing. */
+/**
+ * Runs one model. Symbolic extents may differ from run to run; each new set of shapes costs a plan, each known one nothing.
+ *
+ * ```ts
+ * import { loadModel, Runner, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * using runner = new Runner(runtime, await loadModel("model.onnx"));
+ * const x = { dtype: "float32" as const, shape: [1, 2, 6, 6], data: new Float32Array(72) };
+ * const outputs = await runner.run({ x });
+ * for (const [name, { shape, data }] of Object.entries(outputs)) console.log(name, shape, data);
+ * ```
+ */
 export class Runner {
   readonly #runtime: Runtime;
   readonly #graph: Graph;

@@ -22,7 +22,16 @@ export interface RuntimeOptions {
   readonly onNote?: (text: string) => void;
 }
 
-/** A device with its compiled kernels; open one per program and dispose it at the end. */
+/**
+ * A device with its compiled kernels; open one per program and dispose it at the end.
+ *
+ * ```ts
+ * import { Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * console.log(runtime.adapter.description);
+ * ```
+ */
 export class Runtime {
   /** @internal The device. */
   readonly gpu: Gpu;

@@ -65,7 +65,19 @@ export function sensitivityRows(table: SensitivityTable, groups: readonly Group[
   }));
 }
 
-/** The table for spreadsheets. */
+/**
+ * The table for spreadsheets.
+ *
+ * ```ts
+ * import { accuracy, encodeSensitivityCsv, loadModel, openDataset, rankModel, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const table = await rankModel(runtime, model, { dataset, metrics: [accuracy()] });
+ * await Deno.writeTextFile("sensitivity.csv", encodeSensitivityCsv(table.groups));
+ * ```
+ */
 export function encodeSensitivityCsv(rows: readonly SensitivityRow[]): string {
   return encodeCsv(
     ["rank", "group", "nodes", "score", "gain", "macs"],
@@ -73,7 +85,19 @@ export function encodeSensitivityCsv(rows: readonly SensitivityRow[]): string {
   );
 }
 
-/** The table for people. */
+/**
+ * The table for people.
+ *
+ * ```ts
+ * import { accuracy, formatSensitivity, loadModel, openDataset, rankModel, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const table = await rankModel(runtime, model, { dataset, metrics: [accuracy()] });
+ * console.log(formatSensitivity(table));
+ * ```
+ */
 export function formatSensitivity({ metric, ranking, samples, groups }: SensitivityDocument): string {
   const score = ranking === "metric" ? metric : `-${ranking}`;
   const rows = groups.map(({ rank, group, score, gain, macs }) => [
@@ -86,7 +110,16 @@ export function formatSensitivity({ metric, ranking, samples, groups }: Sensitiv
   return `${formatTable([["rank", "group", score, "gain", "MACs"], ...rows])}\n\nScored on ${samples} samples`;
 }
 
-/** Reads what an edited document prescribes; `file` is shown in messages. Throws UsageError for what is no such document. */
+/**
+ * Reads what an edited document prescribes; `file` is shown in messages. Throws UsageError for what is no such document.
+ *
+ * ```ts
+ * import { parseHolds } from "@holdfast/holdfast";
+ *
+ * const holds = parseHolds(`{ "keep_float": ["conv1"], "groups": [{ "group": "conv1" }] }`, "sensitivity.json");
+ * console.log(holds.keepFloat, holds.keepInt8);
+ * ```
+ */
 export function parseHolds(text: string, file: string): Holds {
   const errors: ParseError[] = [];
   const root: unknown = parse(text, errors, { allowTrailingComma: true });

@@ -15,7 +15,21 @@ export interface SweepEntry {
   readonly result: QuantizeResult;
 }
 
-/** Quantizes once per allowed drop, in the order given; each entry equals what `quantizeModel` gives for that drop. */
+/**
+ * Quantizes once per allowed drop, in the order given; each entry equals what `quantizeModel` gives for that drop.
+ *
+ * ```ts
+ * import { accuracy, loadModel, openDataset, Runtime, sweepQuantization } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const options = { dataset, metrics: [accuracy()] };
+ * const drops = [0.001, 0.01];
+ * const entries = await sweepQuantization(runtime, model, drops, options);
+ * for (const { maximalDrop, result } of entries) console.log(maximalDrop, result.accuracy.drops);
+ * ```
+ */
 export async function sweepQuantization(
   runtime: Runtime,
   model: Model,

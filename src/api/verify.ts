@@ -28,6 +28,13 @@ export const DEFAULT_CLOSENESS: Closeness = { relative: 1e-3, absolute: 1e-7 };
 
 /**
  * Finds the test folders at and below `paths`, sorted: those with a model.onnx.
+ *
+ * ```ts
+ * import { findTestFolders } from "@holdfast/holdfast";
+ *
+ * console.log(await findTestFolders(["."]));
+ * ```
+ *
  * @throws {DatasetError} where a path has none
  */
 export async function findTestFolders(paths: readonly string[]): Promise<string[]> {
@@ -42,7 +49,15 @@ export async function findTestFolders(paths: readonly string[]): Promise<string[
   return [...new Set(found)];
 }
 
-/** Verifies folders one after the other. Nothing in a folder ends the run; a GPU that failed is opened anew. */
+/**
+ * Verifies folders one after the other. Nothing in a folder ends the run; a GPU that failed is opened anew.
+ *
+ * ```ts
+ * import { findTestFolders, verifyFolders } from "@holdfast/holdfast";
+ *
+ * for await (const { folder, status } of verifyFolders(await findTestFolders(["."]))) console.log(status, folder);
+ * ```
+ */
 export async function* verifyFolders(
   folders: readonly string[],
   options: { readonly closeness?: Closeness; readonly software?: boolean; readonly signal?: AbortSignal } = {},

@@ -24,7 +24,20 @@ export interface ArrayDatasetOptions {
   readonly name?: string;
 }
 
-/** Makes a dataset of arrays; they are not copied. */
+/**
+ * Makes a dataset of arrays; they are not copied.
+ *
+ * ```ts
+ * import { datasetFromArrays } from "@holdfast/holdfast";
+ *
+ * const data = new Float32Array(10 * 2 * 6 * 6);
+ * const dataset = datasetFromArrays({
+ *   inputs: { dtype: "float32", shape: [10, 2, 6, 6], data },
+ *   labels: [0, 1, 2, 3, 0, 1, 2, 3, 0, 1],
+ * });
+ * console.log(dataset.length);
+ * ```
+ */
 export function datasetFromArrays(options: ArrayDatasetOptions): Dataset {
   const { inputs, labels, classes, layout = "NCHW", normalization: affine, name = "arrays" } = options;
   if (affine?.std.includes(0)) {

@@ -19,6 +19,15 @@ export interface OpenOptions {
 /**
  * Opens a folder with a dataset.json, the path of such a file, or without one: class subfolders of pictures, pictures with
  * labels.csv, x.npy and y.npy, a .npz, or a pair of IDX files.
+ *
+ * ```ts
+ * import { openDataset } from "@holdfast/holdfast";
+ *
+ * const dataset = await openDataset("validation");
+ * console.log(dataset.name, dataset.length);
+ * dataset.close();
+ * ```
+ *
  * @throws {DatasetError} saying what is wrong with it
  */
 export async function openDataset(path: string, options: OpenOptions = {}): Promise<Dataset> {

@@ -5,17 +5,53 @@ import type { HostTensor } from "../base/tensor.ts";
 import { argMax, meanMetric, type Metric } from "./metric.ts";
 import { cosineSimilarity, meanSquaredError, type Similarity } from "./similarity.ts";
 
-/** Share of samples on which the first output's highest value stands where the float network has it. */
+/**
+ * Share of samples on which the first output's highest value stands where the float network has it.
+ *
+ * ```ts
+ * import { evaluateModel, loadModel, openDataset, Runtime, topAgreement } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const [float, quantized] = [await loadModel("model.onnx"), await loadModel("model.int8.onnx")];
+ * const options = { metrics: [topAgreement()], reference: float };
+ * const { values } = await evaluateModel(runtime, quantized, await openDataset("validation"), options);
+ * console.log(values);
+ * ```
+ */
 export function topAgreement(): Metric {
   return comparison("agreement", "higher_better", (found, wanted) => argMax(found) === argMax(wanted) ? 1 : 0);
 }
 
-/** Mean squared difference of the first output from the float network's. */
+/**
+ * Mean squared difference of the first output from the float network's.
+ *
+ * ```ts
+ * import { evaluateModel, floatSquaredError, loadModel, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const [float, quantized] = [await loadModel("model.onnx"), await loadModel("model.int8.onnx")];
+ * const options = { metrics: [floatSquaredError()], reference: float };
+ * const { values } = await evaluateModel(runtime, quantized, await openDataset("validation"), options);
+ * console.log(values);
+ * ```
+ */
 export function floatSquaredError(): Metric {
   return comparison("float_mse", "lower_better", meanSquaredError);
 }
 
-/** Mean cosine between the first output and the float network's. */
+/**
+ * Mean cosine between the first output and the float network's.
+ *
+ * ```ts
+ * import { evaluateModel, floatCosine, loadModel, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const [float, quantized] = [await loadModel("model.onnx"), await loadModel("model.int8.onnx")];
+ * const options = { metrics: [floatCosine()], reference: float };
+ * const { values } = await evaluateModel(runtime, quantized, await openDataset("validation"), options);
+ * console.log(values);
+ * ```
+ */
 export function floatCosine(): Metric {
   return comparison("float_cosine", "higher_better", cosineSimilarity);
 }

@@ -52,6 +52,16 @@ export type F1Average = "binary" | "macro";
 /**
  * Harmonic mean of precision and recall, `2 TP / (2 TP + FP + FN)`: of class `positive` (1 unless stated), or the mean over all classes
  * that occur among labels or predictions. As scikit-learn's `f1_score`, a class without samples and predictions counts 0.
+ *
+ * ```ts
+ * import { evaluateModel, f1, loadModel, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const { values } = await evaluateModel(runtime, model, dataset, { metrics: [f1("macro")] });
+ * console.log(values);
+ * ```
  */
 export function f1(average: F1Average = "binary", positive = 1): Metric {
   return confusionMetric(average === "binary" ? "f1" : "f1_macro", (counts) => {
@@ -63,7 +73,19 @@ export function f1(average: F1Average = "binary", positive = 1): Metric {
   });
 }
 
-/** Matthews correlation coefficient for any number of classes, 0 where it is undefined (scikit-learn's `matthews_corrcoef`). */
+/**
+ * Matthews correlation coefficient for any number of classes, 0 where it is undefined (scikit-learn's `matthews_corrcoef`).
+ *
+ * ```ts
+ * import { evaluateModel, loadModel, matthewsCorrelation, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const { values } = await evaluateModel(runtime, model, dataset, { metrics: [matthewsCorrelation()] });
+ * console.log(values);
+ * ```
+ */
 export function matthewsCorrelation(): Metric {
   return confusionMetric("mcc", (counts) => {
     const { samples } = counts;
@@ -76,7 +98,19 @@ export function matthewsCorrelation(): Metric {
   });
 }
 
-/** Mean over classes of the share of their samples that are right (balanced accuracy). */
+/**
+ * Mean over classes of the share of their samples that are right (balanced accuracy).
+ *
+ * ```ts
+ * import { evaluateModel, loadModel, meanClassAccuracy, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const { values } = await evaluateModel(runtime, model, dataset, { metrics: [meanClassAccuracy()] });
+ * console.log(values);
+ * ```
+ */
 export function meanClassAccuracy(): Metric {
   return confusionMetric(
     "mean_accuracy",

@@ -30,6 +30,13 @@ const DEFAULT_FILTER: DetectionFilter = { score: 0.001, iou: 0.45, limit: 100 };
 /**
  * Mean of the average precisions over all thresholds and all categories that occur in the samples, as pycocotools gives for all areas
  * and 100 detections. A sample's own value is that of the picture alone; NaN where it has no object.
+ *
+ * ```ts
+ * import { cocoMap, yoloV8Adapter } from "@holdfast/holdfast";
+ *
+ * const metric = cocoMap({ adapter: yoloV8Adapter, iou: 0.6 });
+ * console.log(metric.name, metric.direction);
+ * ```
  */
 export function cocoMap(options: CocoMapOptions): Metric {
   const { adapter, thresholds = COCO_THRESHOLDS, name = "coco_map", usesCategoryIds = false, ...given } = options;

@@ -6,6 +6,14 @@ import { centredBox, type Detection, type DetectionAdapter, sigmoid } from "./de
 /**
  * Reads [5 + C, H, W]: objectness, four box values and C class probabilities of each cell, one detection a cell.
  * `cx = (tanh(tx) + gx) / W`, `w = sigmoid(tw)`, likewise y and height; `score = objectness^0.6 * probability^0.4`.
+ *
+ * ```ts
+ * import { fastestDetAdapter } from "@holdfast/holdfast";
+ *
+ * const output = { dtype: "float32" as const, shape: [6, 1, 1], data: Float32Array.of(0.9, 0, 0, 0.2, 0.1, 1) };
+ * const [first] = fastestDetAdapter.decode([output], { width: 100, height: 100 });
+ * console.log(first?.box, first?.score, first?.category);
+ * ```
  */
 export const fastestDetAdapter: DetectionAdapter = {
   name: "fastestdet",

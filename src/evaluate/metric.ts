@@ -54,7 +54,25 @@ export interface Metric {
   start(dataset: Dataset): MetricRun;
 }
 
-/** A metric that is the mean of a value of each sample. */
+/**
+ * A metric that is the mean of a value of each sample.
+ *
+ * ```ts
+ * import { evaluateModel, loadModel, meanMetric, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * const rank = meanMetric("rank_of_truth", "lower_better", ({ outputs, label }) => {
+ *   const scores = Array.from(outputs[0]?.data ?? []);
+ *   const own = typeof label === "number" ? scores[label] ?? NaN : NaN;
+ *   return scores.filter((score) => score > own).length;
+ * });
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const { values } = await evaluateModel(runtime, model, dataset, { metrics: [rank] });
+ * console.log(values);
+ * ```
+ */
 export function meanMetric(
   name: string,
   direction: MetricDirection,
@@ -83,7 +101,19 @@ export function meanMetric(
   };
 }
 
-/** Share of samples whose class is among the `topK` highest values of the first output; among equals the lower index leads. */
+/**
+ * Share of samples whose class is among the `topK` highest values of the first output; among equals the lower index leads.
+ *
+ * ```ts
+ * import { accuracy, evaluateModel, loadModel, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const { values } = await evaluateModel(runtime, model, dataset, { metrics: [accuracy(), accuracy(3)] });
+ * console.log(values);
+ * ```
+ */
 export function accuracy(topK = 1): Metric {
   const name = topK === 1 ? "accuracy" : `accuracy@top${topK}`;
   const metric = meanMetric(name, "higher_better", ({ outputs, label, index }) => {
@@ -110,7 +140,15 @@ export function accuracy(topK = 1): Metric {
   };
 }
 
-/** Index of the highest value, the first one among equals. */
+/**
+ * Index of the highest value, the first one among equals.
+ *
+ * ```ts
+ * import { argMax } from "@holdfast/holdfast";
+ *
+ * console.log(argMax([0.1, 0.7, 0.2])); // 1
+ * ```
+ */
 export function argMax(values: ArrayLike<number>): number {
   let best = 0;
   for (let index = 1; index < values.length; index++) if (values[index]! > values[best]!) best = index;

@@ -14,32 +14,86 @@ import {
 } from "./similarity.ts";
 import { type EvaluatedSample, meanMetric, type Metric } from "./metric.ts";
 
-/** Mean over samples of the mean squared error of the first output. */
+/**
+ * Mean over samples of the mean squared error of the first output.
+ *
+ * ```ts
+ * import { meanSquared } from "@holdfast/holdfast";
+ *
+ * const metric = meanSquared();
+ * console.log(metric.name, metric.direction);
+ * ```
+ */
 export function meanSquared(): Metric {
   return targetMetric("mse", "lower_better", meanSquaredError);
 }
 
-/** Mean over samples of the mean absolute error of the first output. */
+/**
+ * Mean over samples of the mean absolute error of the first output.
+ *
+ * ```ts
+ * import { meanAbsolute } from "@holdfast/holdfast";
+ *
+ * const metric = meanAbsolute();
+ * console.log(metric.name, metric.direction);
+ * ```
+ */
 export function meanAbsolute(): Metric {
   return targetMetric("mae", "lower_better", meanAbsoluteError);
 }
 
-/** Mean over samples of the peak signal to noise ratio, in dB. `peak` is the largest value that a target can have. */
+/**
+ * Mean over samples of the peak signal to noise ratio, in dB. `peak` is the largest value that a target can have.
+ *
+ * ```ts
+ * import { peakSignalToNoiseRatio } from "@holdfast/holdfast";
+ *
+ * const metric = peakSignalToNoiseRatio(255);
+ * console.log(metric.name, metric.direction);
+ * ```
+ */
 export function peakSignalToNoiseRatio(peak = 1): Metric {
   return targetMetric("psnr", "higher_better", peakSignalToNoise(peak));
 }
 
-/** Mean over samples of the cosine between output and target. */
+/**
+ * Mean over samples of the cosine between output and target.
+ *
+ * ```ts
+ * import { targetCosine } from "@holdfast/holdfast";
+ *
+ * const metric = targetCosine();
+ * console.log(metric.name, metric.direction);
+ * ```
+ */
 export function targetCosine(): Metric {
   return targetMetric("cosine", "higher_better", cosineSimilarity);
 }
 
-/** Pearson's correlation between outputs and targets over the samples; both are one number a sample. */
+/**
+ * Pearson's correlation between outputs and targets over the samples; both are one number a sample.
+ *
+ * ```ts
+ * import { pearson } from "@holdfast/holdfast";
+ *
+ * const metric = pearson();
+ * console.log(metric.name, metric.direction);
+ * ```
+ */
 export function pearson(): Metric {
   return correlationMetric("pearson", pearsonCorrelation);
 }
 
-/** Spearman's rank correlation between outputs and targets over the samples; both are one number a sample. */
+/**
+ * Spearman's rank correlation between outputs and targets over the samples; both are one number a sample.
+ *
+ * ```ts
+ * import { spearman } from "@holdfast/holdfast";
+ *
+ * const metric = spearman();
+ * console.log(metric.name, metric.direction);
+ * ```
+ */
 export function spearman(): Metric {
   return correlationMetric("spearman", spearmanCorrelation);
 }

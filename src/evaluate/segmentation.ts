@@ -23,7 +23,16 @@ interface Tally {
   readonly predicted: Float64Array;
 }
 
-/** Mean over the classes that occur in the masks of `TP / (TP + FP + FN)`; pixels labelled 255 do not count. */
+/**
+ * Mean over the classes that occur in the masks of `TP / (TP + FP + FN)`; pixels labelled 255 do not count.
+ *
+ * ```ts
+ * import { meanIou } from "@holdfast/holdfast";
+ *
+ * const metric = meanIou();
+ * console.log(metric.name, metric.direction);
+ * ```
+ */
 export function meanIou(options: SegmentationOptions = {}): Metric {
   return segmentationMetric("mean_iou", options, ({ right, labelled, predicted }) => {
     let sum = 0;
@@ -37,7 +46,16 @@ export function meanIou(options: SegmentationOptions = {}): Metric {
   });
 }
 
-/** Share of right pixels among those that are not labelled 255. */
+/**
+ * Share of right pixels among those that are not labelled 255.
+ *
+ * ```ts
+ * import { pixelAccuracy } from "@holdfast/holdfast";
+ *
+ * const metric = pixelAccuracy({ axis: 2 });
+ * console.log(metric.name, metric.direction);
+ * ```
+ */
 export function pixelAccuracy(options: SegmentationOptions = {}): Metric {
   return segmentationMetric("pixel_accuracy", options, ({ right, labelled }) => {
     const sum = (counts: Float64Array) => counts.reduce((total, count) => total + count, 0);

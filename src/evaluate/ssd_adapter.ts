@@ -25,7 +25,18 @@ export interface SsdOptions {
   readonly background?: number;
 }
 
-/** Reads boxes with the scores of all classes, or with one score and class. Boxes must be decoded from their anchors already. */
+/**
+ * Reads boxes with the scores of all classes, or with one score and class. Boxes must be decoded from their anchors already.
+ *
+ * ```ts
+ * import { ssdAdapter } from "@holdfast/holdfast";
+ *
+ * const boxes = { dtype: "float32" as const, shape: [1, 4], data: Float32Array.of(0.1, 0.2, 0.5, 0.6) };
+ * const scores = { dtype: "float32" as const, shape: [1, 3], data: Float32Array.of(0.05, 0.05, 0.9) };
+ * const [first] = ssdAdapter().decode([boxes, scores], { width: 100, height: 100 });
+ * console.log(first?.box, first?.score, first?.category);
+ * ```
+ */
 export function ssdAdapter(options: SsdOptions = {}): DetectionAdapter {
   const { order = "xyxy", inPixels = false, background = 0 } = options;
   return {

@@ -14,14 +14,32 @@ export interface TextOptions {
   readonly countsSpaces?: boolean;
 }
 
-/** Share of lines that are read without an error. */
+/**
+ * Share of lines that are read without an error.
+ *
+ * ```ts
+ * import { lineAccuracy } from "@holdfast/holdfast";
+ *
+ * const metric = lineAccuracy({ caseSensitive: true });
+ * console.log(metric.name, metric.direction);
+ * ```
+ */
 export function lineAccuracy(options: TextOptions = {}): Metric {
   return textMetric("line_accuracy", options, {
     sample: (read, wanted) => ({ right: read === wanted ? 1 : 0, all: 1 }),
   });
 }
 
-/** One minus the edits that turn what was read into the transcriptions, over the characters of the latter. */
+/**
+ * One minus the edits that turn what was read into the transcriptions, over the characters of the latter.
+ *
+ * ```ts
+ * import { characterAccuracy } from "@holdfast/holdfast";
+ *
+ * const metric = characterAccuracy();
+ * console.log(metric.name, metric.direction);
+ * ```
+ */
 export function characterAccuracy(options: TextOptions = {}): Metric {
   return textMetric("character_accuracy", options, {
     sample: (read, wanted) => {

@@ -13,6 +13,13 @@ const YOLO_V3_TINY_ANCHORS = [10, 14, 23, 27, 37, 58, 81, 82, 135, 169, 344, 319
  * Raw heads of YOLOv3, one output per grid: [A·(5 + C), H, W] with A anchors a grid. `cx = (sigmoid(tx) + gx) / W`,
  * `w = anchor · exp(tw)`, `score = sigmoid(objectness) · sigmoid(class)`. `anchors` are width and height in input pixels, those of the
  * finest grid first; COCO's (for two grids those of the tiny version) unless stated. One detection an anchor: its best class.
+ *
+ * ```ts
+ * import { cocoMap, yoloV3Adapter } from "@holdfast/holdfast";
+ *
+ * const metric = cocoMap({ adapter: yoloV3Adapter() });
+ * console.log(metric.name, metric.direction);
+ * ```
  */
 export function yoloV3Adapter(anchors?: readonly number[]): DetectionAdapter {
   return {
@@ -64,6 +71,14 @@ function decodeGrid(grid: HostTensor, anchors: readonly number[], size: InputSiz
 /**
  * The decoded output of YOLOv5's export (and of v7): [N, 5 + C] of centre, size in input pixels, objectness and class probabilities.
  * One detection a row: its best class, `score = objectness · probability`.
+ *
+ * ```ts
+ * import { yoloV5Adapter } from "@holdfast/holdfast";
+ *
+ * const output = { dtype: "float32" as const, shape: [1, 7], data: Float32Array.of(50, 50, 20, 10, 0.9, 0.1, 0.8) };
+ * const [first] = yoloV5Adapter.decode([output], { width: 100, height: 100 });
+ * console.log(first?.box, first?.score, first?.category);
+ * ```
  */
 export const yoloV5Adapter: DetectionAdapter = {
   name: "yolo_v5",
@@ -78,7 +93,17 @@ export const yoloV5Adapter: DetectionAdapter = {
   },
 };
 
-/** The decoded output of YOLOv8's export (and of v9 and 11): [4 + C, N] of centre, size in input pixels and class probabilities. */
+/**
+ * The decoded output of YOLOv8's export (and of v9 and 11): [4 + C, N] of centre, size in input pixels and class probabilities.
+ *
+ * ```ts
+ * import { yoloV8Adapter } from "@holdfast/holdfast";
+ *
+ * const output = { dtype: "float32" as const, shape: [6, 1], data: Float32Array.of(50, 50, 20, 10, 0.1, 0.8) };
+ * const [first] = yoloV8Adapter.decode([output], { width: 100, height: 100 });
+ * console.log(first?.box, first?.score, first?.category);
+ * ```
+ */
 export const yoloV8Adapter: DetectionAdapter = {
   name: "yolo_v8",
   decode([output]) {

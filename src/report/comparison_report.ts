@@ -39,7 +39,18 @@ export interface Comparison {
 /** Layers that the table shows unless asked for more. */
 const TABLE_ROWS = 25;
 
-/** The worst layers as text. */
+/**
+ * The worst layers as text.
+ *
+ * ```ts
+ * import { compareModels, formatComparison, loadModel, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const [float, quantized] = [await loadModel("model.onnx"), await loadModel("model.int8.onnx")];
+ * const comparison = await compareModels(runtime, float, quantized, await openDataset("validation"));
+ * console.log(formatComparison(comparison, 10));
+ * ```
+ */
 export function formatComparison({ layers, samples }: Comparison, rows = TABLE_ROWS): string {
   const header = ["SQNR dB", "lost here", "cosine", "max error", "operator", "node", "in int8"];
   const body = layers.slice(0, rows).map(({ sqnr, loss, cosine, maxError, type, node, isQuantized }) => [
@@ -55,13 +66,36 @@ export function formatComparison({ layers, samples }: Comparison, rows = TABLE_R
   return [formatTable([header, ...body]), ...rest, `${layers.length} values over ${samples} samples`].join("\n");
 }
 
-/** The whole comparison; ratios without noise are null. */
+/**
+ * The whole comparison; ratios without noise are null.
+ *
+ * ```ts
+ * import { compareModels, encodeComparison, loadModel, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const [float, quantized] = [await loadModel("model.onnx"), await loadModel("model.int8.onnx")];
+ * const comparison = await compareModels(runtime, float, quantized, await openDataset("validation"));
+ * await Deno.writeTextFile("compare.json", encodeComparison(comparison));
+ * ```
+ */
 export function encodeComparison(comparison: Comparison): string {
   const finite = (_key: string, value: unknown) => typeof value === "number" && !Number.isFinite(value) ? null : value;
   return `${JSON.stringify({ version: 1, ...comparison }, finite, 2)}\n`;
 }
 
-/** SQNR of every value in the order of computation, as an SVG that stands alone; undefined where no value has noise. */
+/**
+ * SQNR of every value in the order of computation, as an SVG that stands alone; undefined where no value has noise.
+ *
+ * ```ts
+ * import { compareModels, comparisonPlot, loadModel, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const [float, quantized] = [await loadModel("model.onnx"), await loadModel("model.int8.onnx")];
+ * const comparison = await compareModels(runtime, float, quantized, await openDataset("validation"));
+ * const svg = await comparisonPlot(comparison);
+ * if (svg) await Deno.writeTextFile("compare.svg", svg);
+ * ```
+ */
 export async function comparisonPlot({ layers }: Comparison): Promise<string | undefined> {
   const points = layers.filter(({ sqnr }) => Number.isFinite(sqnr)).map((layer) => ({
     ...layer,

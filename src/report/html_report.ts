@@ -10,7 +10,21 @@ import type { SweepReport } from "./sweep_report.ts";
 import { formatHoldout, formatValue, formatVerdict } from "./summary.ts";
 import { formatBytes, formatCount, formatPlural, formatSeconds } from "./table.ts";
 
-/** The whole page. Scripts other than its own cannot run in it, nor can it load anything. `sweep` is the one that it is a part of. */
+/**
+ * The whole page. Scripts other than its own cannot run in it, nor can it load anything. `sweep` is the one that it is a part of.
+ *
+ * ```ts
+ * import { accuracy, loadModel, openDataset, quantizeModel, renderHtmlReport, reportQuantization, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const options = { dataset, metrics: [accuracy()], accuracy: { maximalDrop: 0.01 } };
+ * const result = await quantizeModel(runtime, model, options);
+ * const report = await reportQuantization({ runtime, model, options, result, outputName: "model.int8.onnx" });
+ * await Deno.writeTextFile("report.html", await renderHtmlReport(report));
+ * ```
+ */
 export async function renderHtmlReport(report: Report, sweep?: SweepReport): Promise<string> {
   const plots = await drawPlots(report);
   return await renderPage(

@@ -55,7 +55,15 @@ export interface ShownInspection {
   readonly problem: string | undefined;
 }
 
-/** Head, operators and groups. */
+/**
+ * Head, operators and groups.
+ *
+ * ```ts
+ * import { formatInspection, inspectModel, loadModel } from "@holdfast/holdfast";
+ *
+ * console.log(formatInspection(inspectModel(await loadModel("model.onnx"))));
+ * ```
+ */
 export function formatInspection(inspection: ShownInspection): string {
   const { operators, groups, skipped, problem } = inspection;
   const missing = operators.filter(({ isSupported }) => !isSupported);

@@ -32,7 +32,19 @@ export interface NodeTime {
   readonly share: number;
 }
 
-/** Nodes of every track, those that take longest first. */
+/**
+ * Nodes of every track, those that take longest first.
+ *
+ * ```ts
+ * import { accuracy, evaluateModel, loadModel, nodeTimes, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open({ profile: true });
+ * const dataset = await openDataset("validation");
+ * await evaluateModel(runtime, await loadModel("model.onnx"), dataset, { metrics: [accuracy()] });
+ * const profile = await runtime.readProfile();
+ * for (const { node, microseconds } of nodeTimes(profile)) console.log(node, microseconds);
+ * ```
+ */
 export function nodeTimes({ passes }: Profile): NodeTime[] {
   const times: NodeTime[] = [];
   for (const track of new Set(passes.map((pass) => pass.track))) {
@@ -63,7 +75,19 @@ function medianSteps(passes: readonly RecordedPass[]): { pass: RecordedPass; mic
   });
 }
 
-/** The profile as JSON: `nodes` for scripts, `traceEvents` as the trace event format of Chromium has them. */
+/**
+ * The profile as JSON: `nodes` for scripts, `traceEvents` as the trace event format of Chromium has them.
+ *
+ * ```ts
+ * import { accuracy, encodeProfile, evaluateModel, loadModel, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open({ profile: true });
+ * const dataset = await openDataset("validation");
+ * await evaluateModel(runtime, await loadModel("model.onnx"), dataset, { metrics: [accuracy()] });
+ * const profile = await runtime.readProfile();
+ * await Deno.writeTextFile("trace.json", encodeProfile(profile));
+ * ```
+ */
 export function encodeProfile(profile: Profile): string {
   const tracks = [...new Set(profile.passes.map(({ track }) => track))];
   return JSON.stringify({
@@ -88,7 +112,19 @@ export function encodeProfile(profile: Profile): string {
   });
 }
 
-/** The `count` nodes of every track that take longest. */
+/**
+ * The `count` nodes of every track that take longest.
+ *
+ * ```ts
+ * import { accuracy, evaluateModel, formatProfile, loadModel, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open({ profile: true });
+ * const dataset = await openDataset("validation");
+ * await evaluateModel(runtime, await loadModel("model.onnx"), dataset, { metrics: [accuracy()] });
+ * const profile = await runtime.readProfile();
+ * console.log(formatProfile(profile));
+ * ```
+ */
 export function formatProfile(profile: Profile, count = 10): string {
   const times = nodeTimes(profile);
   return [...Map.groupBy(times, ({ track }) => track)].map(([track, nodes]) => {

@@ -278,7 +278,21 @@ export function buildReport(parts: ReportParts): Report {
   };
 }
 
-/** JSON of a report. Numbers that JSON does not have become null. */
+/**
+ * JSON of a report. Numbers that JSON does not have become null.
+ *
+ * ```ts
+ * import { accuracy, encodeReport, loadModel, openDataset, quantizeModel, reportQuantization, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const options = { dataset, metrics: [accuracy()], accuracy: { maximalDrop: 0.01 } };
+ * const result = await quantizeModel(runtime, model, options);
+ * const report = await reportQuantization({ runtime, model, options, result, outputName: "model.int8.onnx" });
+ * await Deno.writeTextFile("report.json", encodeReport(report));
+ * ```
+ */
 export function encodeReport(report: Report): string {
   return JSON.stringify(report, undefined, 2) + "\n";
 }
@@ -312,7 +326,24 @@ function reportGroup(
   return { name, nodes, macs, precision, isReverted, bought: bought ?? null };
 }
 
-/** A step as reports and progress show it; `metric` is the one whose value leads, `nameOf` gives names of groups. */
+/**
+ * A step as reports and progress show it; `metric` is the one whose value leads, `nameOf` gives names of groups.
+ *
+ * ```ts
+ * import { accuracy, loadModel, openDataset, quantizeModel, reportStep, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const options = { dataset, metrics: [accuracy()], accuracy: { maximalDrop: 0.01 } };
+ * const result = await quantizeModel(runtime, model, options);
+ * const names = result.groups.map(({ name }) => name);
+ * for (const step of result.accuracy.trace) {
+ *   const { action, groups, drop } = reportStep(step, "accuracy", (group) => names[group] ?? "");
+ *   console.log(action, groups, drop);
+ * }
+ * ```
+ */
 export function reportStep(step: Step, metric: string, nameOf: (group: number) => string): ReportedStep {
   const { action, group, groups, values, drops, kept, reason, seconds, ranking } = step;
   return {

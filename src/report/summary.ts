@@ -13,7 +13,21 @@ export interface ResultPaths {
   readonly page: string;
 }
 
-/** Verdict, metrics, what changed and why, sizes, cost. */
+/**
+ * Verdict, metrics, what changed and why, sizes, cost.
+ *
+ * ```ts
+ * import { accuracy, formatSummary, loadModel, openDataset, quantizeModel, reportQuantization, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const options = { dataset, metrics: [accuracy()], accuracy: { maximalDrop: 0.01 } };
+ * const result = await quantizeModel(runtime, model, options);
+ * const report = await reportQuantization({ runtime, model, options, result, outputName: "model.int8.onnx" });
+ * console.log(formatSummary(report, { model: "model.int8.onnx", report: "report.json", page: "report.html" }));
+ * ```
+ */
 export function formatSummary(report: Report, paths: ResultPaths): string {
   const blocks = [
     formatVerdict(report),
@@ -38,6 +52,18 @@ export function formatValue(value: number | null | undefined): string {
 /**
  * One step in one line: `float for conv1: accuracy 0.923, drop 0.002 of 0.001 allowed, kept: the drop is smaller than before (1.2 s,
  * 830 samples/s)`. `threshold` is the drop that is allowed.
+ *
+ * ```ts
+ * import { accuracy, formatStep, loadModel, openDataset, quantizeModel, reportQuantization, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const options = { dataset, metrics: [accuracy()], accuracy: { maximalDrop: 0.01 } };
+ * const result = await quantizeModel(runtime, model, options);
+ * const report = await reportQuantization({ runtime, model, options, result, outputName: "model.int8.onnx" });
+ * for (const step of report.trace) console.log(formatStep(step, report.metric, 0.01));
+ * ```
  */
 export function formatStep(step: ReportedStep, metric: string, threshold?: number): string {
   const { action, value, drop, kept, explanation, seconds, samples, ranking } = step;

@@ -7,7 +7,27 @@ import { paretoFront, type SweepReport, type SweepReportRow } from "./sweep_repo
 import { formatValue } from "./summary.ts";
 import { formatBytes, formatCount } from "./table.ts";
 
-/** The page of the sweep's folder, which leads to the reports of its drops. */
+/**
+ * The page of the sweep's folder, which leads to the reports of its drops.
+ *
+ * ```ts
+ * import { accuracy, buildSweepReport, loadModel, openDataset, renderSweepPage, reportQuantization, Runtime, sweepQuantization } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const options = { dataset, metrics: [accuracy()] };
+ * const drops = [0.001, 0.01];
+ * const entries = await sweepQuantization(runtime, model, drops, options);
+ * const rows = await Promise.all(entries.map(async ({ maximalDrop, result }) => {
+ *   const outputName = "model.onnx";
+ *   const report = await reportQuantization({ runtime, model, options, result, outputName });
+ *   return { maximalDrop, folder: String(maximalDrop), report };
+ * }));
+ * const sweep = buildSweepReport(rows);
+ * await Deno.writeTextFile("sweep.html", await renderSweepPage(sweep));
+ * ```
+ */
 export async function renderSweepPage(sweep: SweepReport): Promise<string> {
   const { model, dataset, metric, baseline, quantized, networkEquivalents } = sweep;
   return await renderPage(

@@ -69,7 +69,27 @@ export async function sweepPlot(sweep: SweepReport): Promise<string> {
   );
 }
 
-/** The same as an SVG file. */
+/**
+ * The same as an SVG file.
+ *
+ * ```ts
+ * import { accuracy, buildSweepReport, loadModel, openDataset, renderSweepPlot, reportQuantization, Runtime, sweepQuantization } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const options = { dataset, metrics: [accuracy()] };
+ * const drops = [0.001, 0.01];
+ * const entries = await sweepQuantization(runtime, model, drops, options);
+ * const rows = await Promise.all(entries.map(async ({ maximalDrop, result }) => {
+ *   const outputName = "model.onnx";
+ *   const report = await reportQuantization({ runtime, model, options, result, outputName });
+ *   return { maximalDrop, folder: String(maximalDrop), report };
+ * }));
+ * const sweep = buildSweepReport(rows);
+ * await Deno.writeTextFile("sweep.svg", await renderSweepPlot(sweep));
+ * ```
+ */
 export async function renderSweepPlot(sweep: SweepReport): Promise<string> {
   const svg = await sweepPlot(sweep);
   // Outside of a page there are no variables to take colours from.

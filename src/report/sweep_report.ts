@@ -52,7 +52,27 @@ export interface SweepReport {
   readonly rows: readonly SweepReportRow[];
 }
 
-/** Puts the reports of all drops together; `folder` is where each lies, relative to the sweep's. */
+/**
+ * Puts the reports of all drops together; `folder` is where each lies, relative to the sweep's.
+ *
+ * ```ts
+ * import { accuracy, buildSweepReport, loadModel, openDataset, reportQuantization, Runtime, sweepQuantization } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const options = { dataset, metrics: [accuracy()] };
+ * const drops = [0.001, 0.01];
+ * const entries = await sweepQuantization(runtime, model, drops, options);
+ * const rows = await Promise.all(entries.map(async ({ maximalDrop, result }) => {
+ *   const outputName = "model.onnx";
+ *   const report = await reportQuantization({ runtime, model, options, result, outputName });
+ *   return { maximalDrop, folder: String(maximalDrop), report };
+ * }));
+ * const sweep = buildSweepReport(rows);
+ * console.log(sweep.rows.map(({ int8Macs }) => int8Macs));
+ * ```
+ */
 export function buildSweepReport(
   entries: readonly { readonly maximalDrop: number; readonly folder: string; readonly report: Report }[],
 ): SweepReport {
@@ -76,7 +96,27 @@ export function buildSweepReport(
   return { version: 1, model, dataset, metric, baseline, quantized, groups: groups.length, networkEquivalents, rows };
 }
 
-/** sweep.csv. */
+/**
+ * sweep.csv.
+ *
+ * ```ts
+ * import { accuracy, buildSweepReport, encodeSweepCsv, loadModel, openDataset, reportQuantization, Runtime, sweepQuantization } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const options = { dataset, metrics: [accuracy()] };
+ * const drops = [0.001, 0.01];
+ * const entries = await sweepQuantization(runtime, model, drops, options);
+ * const rows = await Promise.all(entries.map(async ({ maximalDrop, result }) => {
+ *   const outputName = "model.onnx";
+ *   const report = await reportQuantization({ runtime, model, options, result, outputName });
+ *   return { maximalDrop, folder: String(maximalDrop), report };
+ * }));
+ * const sweep = buildSweepReport(rows);
+ * await Deno.writeTextFile("sweep.csv", encodeSweepCsv(sweep));
+ * ```
+ */
 export function encodeSweepCsv({ rows }: SweepReport): string {
   return encodeCsv(
     ["maximal_drop", "reached", "value", "drop", "standard_error", "int8_macs", "float_groups", "bytes", "model"],
@@ -94,7 +134,27 @@ export function encodeSweepCsv({ rows }: SweepReport): string {
   );
 }
 
-/** The sweep as a table. */
+/**
+ * The sweep as a table.
+ *
+ * ```ts
+ * import { accuracy, buildSweepReport, formatSweep, loadModel, openDataset, reportQuantization, Runtime, sweepQuantization } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const options = { dataset, metrics: [accuracy()] };
+ * const drops = [0.001, 0.01];
+ * const entries = await sweepQuantization(runtime, model, drops, options);
+ * const rows = await Promise.all(entries.map(async ({ maximalDrop, result }) => {
+ *   const outputName = "model.onnx";
+ *   const report = await reportQuantization({ runtime, model, options, result, outputName });
+ *   return { maximalDrop, folder: String(maximalDrop), report };
+ * }));
+ * const sweep = buildSweepReport(rows);
+ * console.log(formatSweep(sweep));
+ * ```
+ */
 export function formatSweep(sweep: SweepReport): string {
   const head = ["allowed", sweep.metric, "drop", "in int8", "in float", "size", "model"];
   const rows = sweep.rows.map((row) => [

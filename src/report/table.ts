@@ -3,7 +3,15 @@
 /** One cell; numbers stand flush right. */
 export type Cell = string | number;
 
-/** Lines of a table: columns two spaces apart, numbers flush right, nothing behind the last cell. */
+/**
+ * Lines of a table: columns two spaces apart, numbers flush right, nothing behind the last cell.
+ *
+ * ```ts
+ * import { formatTable } from "@holdfast/holdfast";
+ *
+ * console.log(formatTable([["group", "score"], ["conv1", 0.25]]));
+ * ```
+ */
 export function formatTable(rows: readonly (readonly Cell[])[], indent = ""): string {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from(
