@@ -269,7 +269,11 @@ Deno.test("verify tells right from wrong from unsupported", needsGpu, () => {
   });
 });
 
-Deno.test("quantize stops at Ctrl-C with 130 and keeps the journal alone", needsGpu, () => {
+for (const signal of Deno.build.os === "windows" ? ["SIGINT"] as const : ["SIGINT", "SIGTERM"] as const) {
+  Deno.test(`quantize stops at ${signal} with 130 and keeps the journal alone`, needsGpu, () => stopsAt(signal));
+}
+
+function stopsAt(signal: Deno.Signal): Promise<void> {
   // Slow enough that the interruption comes in the middle on any adapter.
   const metric = `const pause = new Int32Array(new SharedArrayBuffer(4));
     let value = 1;
@@ -295,14 +299,14 @@ Deno.test("quantize stops at Ctrl-C with 130 and keeps the journal alone", needs
       if (done) break;
       said += value;
     }
-    child.kill("SIGINT");
+    child.kill(signal);
     for (let next = await reader.read(); !next.done; next = await reader.read()) said += next.value;
     const { code } = await child.status;
     assert.equal(code, 130, said);
     assert.match(said, /^Interrupted$/m);
     assert.deepEqual(await leftovers(output), ["journal.jsonl"], "what was evaluated is kept");
   });
-});
+}
 
 /** Fails unless the folder holds a model, its report and no half-written file. */
 async function assertWhole(folder: string): Promise<void> {
