@@ -2,11 +2,15 @@
  * Measures everything that docs/benchmarks.md lists, on the adapter it finds.
  *
  *     deno task bench [--quick] [--only peaks,peers,…] [--networks REGEXP] [--batches 1,8,32] [--budget SECONDS]
- *                     [--json FILE] [--markdown FILE]
+ *                     [--json FILE] [--markdown FILE] [--write FILE]
+ *
+ * `--write` puts the tables between the two marks of a Markdown file, after each section anew, so that nothing that was measured is
+ * lost. A section that fails is a remark; the rest goes on, and the exit code is 1.
  */
 import { parseArgs } from "node:util";
 import { Runtime } from "../src/api/runtime.ts";
 import { measureTick } from "../src/gpu/timing.ts";
+import { goalsTable } from "./goals.ts";
 import { layersSection } from "./layers.ts";
 import { memorySection } from "./memory.ts";
 import { benchNetworks } from "./networks.ts";
@@ -14,7 +18,7 @@ import { peaksSection } from "./peaks.ts";
 import { peersSection } from "./peers.ts";
 import { precisionSection } from "./precision.ts";
 import { scalingSection } from "./scaling.ts";
-import { type Bench, markdownTable, printTable, type Section, type Table } from "./section.ts";
+import { type Bench, markdownTable, printTable, replaceTables, type Section, type Table } from "./section.ts";
 import { startupSection } from "./startup.ts";
 import { streamingSection } from "./streaming.ts";
 
@@ -38,6 +42,7 @@ const { values: options } = parseArgs({
     budget: { type: "string" },
     json: { type: "string" },
     markdown: { type: "string" },
+    write: { type: "string" },
   },
 });
 
@@ -48,7 +53,10 @@ if (unknown.length > 0) {
   Deno.exit(2);
 }
 
-const runtime = await Runtime.open();
+// Better to fail now than when all is measured.
+if (options.write) replaceTables(await Deno.readTextFile(options.write), "");
+
+const runtime = await Runtime.open({ tune: false });
 const { gpu } = runtime;
 const bench: Bench = {
   runtime,
@@ -59,7 +67,7 @@ const bench: Bench = {
   batches: (options.batches ?? (options.quick ? "1,8" : "1,8,32")).split(",").map(Number),
   effort: options.quick
     ? { rounds: [1, 3], budgetMs: 1000 }
-    : { rounds: [3, 15], budgetMs: 1000 * Number(options.budget ?? 10) },
+    : { rounds: [3, 15], budgetMs: 1000 * Number(options.budget ?? 3), longMs: 8000 },
   isQuick: options.quick,
   say: (text) => console.error(text),
 };
@@ -81,22 +89,41 @@ const heading = `${about.adapter}${about.isSoftware ? " (software)" : ""}, ${abo
 console.log(`${heading}\n`);
 
 const tables: (Table & { readonly name: string })[] = [];
+let failures = 0;
 for (const section of SECTIONS) {
   if (only && !only.includes(section.name)) continue;
-  const table = await section.run(bench);
-  gpu.check();
-  tables.push({ name: section.name, ...table });
-  console.log(`${printTable(table)}\n`);
+  const start = performance.now();
+  try {
+    const table = await section.run(bench);
+    gpu.check();
+    const seconds = Math.round((performance.now() - start) / 1000);
+    tables.push({ name: section.name, ...table, remarks: [...table.remarks, `Measured in ${seconds} s.`] });
+  } catch (error) {
+    failures++;
+    const remark = `Failed: ${(error instanceof Error ? error.message : String(error)).split("\n")[0]}`;
+    tables.push({ name: section.name, title: section.name, columns: [], rows: [], remarks: [remark] });
+  }
+  console.log(`${printTable(tables.at(-1)!)}\n`);
+  await write();
 }
-if (options.json) {
-  await Deno.writeTextFile(options.json, JSON.stringify({ version: 1, ...about, tables }, undefined, 2));
-}
-if (options.markdown) {
-  await Deno.writeTextFile(options.markdown, `${heading}\n\n${tables.map(markdownTable).join("\n\n")}\n`);
-}
+const goals = goalsTable(tables);
+if (goals.rows.length > 0) console.log(printTable(goals));
 runtime[Symbol.dispose]();
 // onnxruntime-web keeps timers.
-Deno.exit(0);
+Deno.exit(failures > 0 ? 1 : 0);
+
+/** Writes what there is so far to the files asked for. */
+async function write(): Promise<void> {
+  const all = [goalsTable(tables), ...tables].filter(({ rows, remarks }) => rows.length + remarks.length > 0);
+  const text = `${heading}\n\n${all.map(markdownTable).join("\n\n")}\n`;
+  if (options.json) {
+    await Deno.writeTextFile(options.json, JSON.stringify({ version: 1, ...about, tables }, undefined, 2));
+  }
+  if (options.markdown) await Deno.writeTextFile(options.markdown, text);
+  if (options.write) {
+    await Deno.writeTextFile(options.write, replaceTables(await Deno.readTextFile(options.write), text));
+  }
+}
 
 /** Short hash of the commit, marked where files differ from it; "unknown" outside a repository. */
 async function commit(): Promise<string> {

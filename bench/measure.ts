@@ -14,6 +14,8 @@ export interface Effort {
   readonly rounds: readonly [number, number];
   /** Time after which no further round starts once the least is done, in ms. */
   readonly budgetMs: number;
+  /** Length of a round, in ms, above which one has to do; no round is too long where absent. */
+  readonly longMs?: number;
 }
 
 /** Middle value; the mean of the two middle ones of an even number. */
@@ -25,12 +27,17 @@ export function median(values: readonly number[]): number {
 }
 
 /** Runs all contenders in turn, round by round, after one round that is not counted; gives the median of each. */
-export async function interleave(contenders: readonly Contender[], { rounds, budgetMs }: Effort): Promise<number[]> {
+export async function interleave(
+  contenders: readonly Contender[],
+  { rounds, budgetMs, longMs = Infinity }: Effort,
+): Promise<number[]> {
   const times = contenders.map((): number[] => []);
+  const before = performance.now();
   for (const contender of contenders) await contender.run();
   const start = performance.now();
-  for (let round = 0; round < rounds[1]; round++) {
-    if (round >= rounds[0] && performance.now() - start > budgetMs) break;
+  const [least, most] = start - before > longMs ? [1, 1] : rounds;
+  for (let round = 0; round < most; round++) {
+    if (round >= least && performance.now() - start > budgetMs) break;
     // Whoever runs first may find caches cold: the order turns.
     for (let turn = 0; turn < contenders.length; turn++) {
       const index = (round + turn) % contenders.length;

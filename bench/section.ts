@@ -48,14 +48,25 @@ export function printTable({ title, columns, rows, remarks }: Table): string {
   return [title, "", lines, ...remarks.map((remark) => `  ${remark}`)].join("\n");
 }
 
+/** What the tables stand between in a document. */
+const MARKS = ["<!-- tables: begin -->", "<!-- tables: end -->"] as const;
+
+/** The document with other tables; throws TypeError where it has no marks. */
+export function replaceTables(document: string, tables: string): string {
+  const [begin, end] = [document.indexOf(MARKS[0]), document.indexOf(MARKS[1])];
+  if (begin < 0 || end < begin) {
+    throw new TypeError(`Cannot write tables: the document lacks the lines ${MARKS.join(" and ")}`);
+  }
+  return `${document.slice(0, begin + MARKS[0].length)}\n\n${tables.trimEnd()}\n\n${document.slice(end)}`;
+}
+
 /** The table in Markdown, as docs/benchmarks.md has it. */
 export function markdownTable({ title, columns, rows, remarks }: Table): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const head = [line(columns), line(columns.map((_, index) => typeof rows[0]?.[index] === "number" ? "--:" : "---"))];
   return [
     `### ${title}`,
-    "",
-    line(columns),
-    line(columns.map((_, index) => typeof rows[0]?.[index] === "number" ? "--:" : "---")),
+    ...(columns.length > 0 ? ["", ...head] : []),
     ...rows.map((row) => line(row.map(formatCell))),
     ...remarks.flatMap((remark) => ["", remark]),
   ].join("\n");

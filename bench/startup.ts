@@ -33,7 +33,7 @@ async function measure({ isQuick }: Bench, { name, path }: BenchNetwork): Promis
   try {
     const cold = await firstRun(path, cache);
     const warm: FirstRun[] = [];
-    for (let run = 0; run < (isQuick ? 1 : 5); run++) warm.push(await firstRun(path, cache));
+    for (let run = 0; run < (isQuick ? 1 : 3); run++) warm.push(await firstRun(path, cache));
     return [
       [name, "empty", ...PHASES.map((phase) => cold[phase])],
       [name, "warm", ...PHASES.map((phase) => median(warm.map((times) => times[phase])))],

@@ -1,7 +1,8 @@
 /** The arithmetic of the benchmark. */
 import assert from "node:assert/strict";
 import { growthExponent, interleave, median } from "../../bench/measure.ts";
-import { markdownTable, printTable, type Table } from "../../bench/section.ts";
+import { goalsTable } from "../../bench/goals.ts";
+import { markdownTable, printTable, replaceTables, type Table } from "../../bench/section.ts";
 import { layerClasses } from "../../bench/layers.ts";
 import { GraphBuilder } from "../fixtures/graph_builder.ts";
 
@@ -40,6 +41,45 @@ Deno.test("interleave() stops at the budget once it has run the least rounds", a
   let runs = 0;
   await interleave([{ name: "a", run: () => Promise.resolve(++runs) }], { rounds: [2, 100], budgetMs: -1 });
   assert.equal(runs, 1 + 2);
+});
+
+Deno.test("interleave() runs one round where a round is long", async () => {
+  let runs = 0;
+  await interleave([{ name: "a", run: () => Promise.resolve(++runs) }], { rounds: [3, 3], budgetMs: 1000, longMs: -1 });
+  assert.equal(runs, 1 + 1);
+});
+
+Deno.test("replaceTables() keeps the document around its marks, however often", () => {
+  const document = "text\n\n<!-- tables: begin -->\nold\n<!-- tables: end -->\n\nmore\n";
+  const once = replaceTables(document, "new\n");
+  assert.equal(once, "text\n\n<!-- tables: begin -->\n\nnew\n\n<!-- tables: end -->\n\nmore\n");
+  assert.equal(replaceTables(once, "new"), once);
+  assert.throws(() => replaceTables("text", "new"), /lacks the lines/);
+});
+
+Deno.test("goalsTable() finds the worst of the rows that a goal is about", () => {
+  const table = (name: string, columns: string[], rows: Table["rows"]) => ({
+    name,
+    title: "",
+    columns,
+    rows,
+    remarks: [],
+  });
+  const { rows } = goalsTable([
+    table("peers", ["network", "batch", "ratio"], [
+      ["mobilenet_v2_1.0_224", 1, 7],
+      ["mobilenet_v2_1.0_224", 8, 9],
+      ["use_lite_sst2", 1, 1.5],
+      ["failed", 1, undefined],
+    ]),
+    table("precision", ["network", "int8 / fp32"], [["one", 1.1], ["other", 1.15]]),
+  ]);
+  assert.deepEqual(rows.map(([, , met, worst, where]) => [met, worst, where]), [
+    ["yes", 7, "mobilenet_v2_1.0_224, 1"],
+    ["no", 7, "mobilenet_v2_1.0_224, 1"],
+    ["yes", 1.5, "use_lite_sst2, 1"],
+    ["yes", 1.15, "other"],
+  ]);
 });
 
 Deno.test("layerClasses() tells layers apart by operator, kernel and groups", () => {
