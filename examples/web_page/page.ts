@@ -1,12 +1,9 @@
 /** The script of the page: classifies test images in the browser, on the same kernels as everywhere else. */
 /// <reference lib="dom" />
 import { loadModel } from "../../src/api/model.ts";
+import { Runner } from "../../src/api/runner.ts";
 import { Runtime } from "../../src/api/runtime.ts";
-import { type HostTensor, hostTensor } from "../../src/base/tensor.ts";
-import { inferTypes } from "../../src/ops/infer.ts";
-import { runPasses } from "../../src/passes/run_passes.ts";
-import { buildPlan } from "../../src/plan/build.ts";
-import { Session } from "../../src/run/session.ts";
+import type { HostTensor } from "../../src/base/tensor.ts";
 
 /** Images that are shown. */
 const COUNT = 100;
@@ -48,20 +45,19 @@ async function main(say: (text: string) => void): Promise<void> {
   const labels = await readIdx("labels.gz", 8);
   const names = (await (await fetch("classes.txt")).text()).trim().split("\n");
 
-  const input = model.graph.inputs[0]?.name ?? "";
-  const values = Float32Array.from(pixels, (pixel) => (pixel - MEAN) / STD);
-  const tensor = hostTensor("float32", [COUNT, 1, SIDE, SIDE], values);
-  const types = new Map([[input, { dtype: tensor.dtype, shape: tensor.shape }]]);
-  say(`Loaded ${model.graph.nodes.length} nodes`);
-  const plan = buildPlan(inferTypes(runPasses(model.graph, types), types));
-  using session = await Session.create(runtime.gpu, runtime.pipelines, plan);
+  using runner = new Runner(runtime, model);
+  const [input] = runner.inputs;
+  if (!input) throw new Error("Cannot classify: the network has no input");
+  const data = Float32Array.from(pixels, (pixel) => (pixel - MEAN) / STD);
+  const images = { [input.name]: { dtype: "float32", shape: [COUNT, 1, SIDE, SIDE], data } as const };
+  say("Loaded");
 
-  say(`Compiled ${plan.steps.length} kernels`);
+  // The first run plans the network for this batch and compiles its kernels.
+  await runner.run(images);
+  say("Compiled");
 
   const start = performance.now();
-  session.writeInput(input, tensor);
-  session.run();
-  const [logits] = await session.read();
+  const [logits] = Object.values(await runner.run(images));
   const time = performance.now() - start;
   if (!logits) throw new Error("Cannot classify: the network has no output");
 
