@@ -114,13 +114,14 @@ export async function assembleProblem(
   };
 }
 
-/** DefaultQuantization is the loop that is content with whatever full quantization gives. */
-function loopOptions({ algorithm, accuracy = {} }: QuantizeOptions): Partial<AccuracyAwareOptions> {
+/** What the loop is told: DefaultQuantization is the loop that is content with whatever full quantization gives. */
+export function loopOptions({ algorithm, accuracy = {} }: QuantizeOptions): Partial<AccuracyAwareOptions> {
   if (algorithm !== "DefaultQuantization") return accuracy;
   return { ...accuracy, maximalDrop: Number.MAX_VALUE, putBack: false, mend: false, convertToMixedPreset: false };
 }
 
-function candidatesFor(options: QuantizeOptions, resolved: AccuracyAwareOptions): CandidateList {
+/** The candidates that a run with these options calibrates. */
+export function candidatesFor(options: QuantizeOptions, resolved: AccuracyAwareOptions): CandidateList {
   return listCandidates(options.quantization ?? {}, {
     mend: resolved.mend && options.algorithm !== "DefaultQuantization",
     mixed: resolved.convertToMixedPreset,

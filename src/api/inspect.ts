@@ -146,8 +146,8 @@ function analyse(graph: Graph, types: ReadonlyMap<string, TensorType>, options: 
   }
 }
 
-/** Multiply-accumulates of every node. */
-function nodeMacs({ nodes, types }: TypedGraph): Map<string, number> {
+/** @internal Multiply-accumulates of every node, by name in the order of the graph. */
+export function nodeMacs({ nodes, types }: TypedGraph): Map<string, number> {
   return new Map(nodes.map(({ node, operator, attributes }) => {
     const inputs = node.inputs.map((name) => name === "" ? undefined : types.get(name));
     const outputs = node.outputs.flatMap((name) => types.get(name) ?? []);

@@ -27,6 +27,11 @@ export class OutputFolder {
     return new OutputFolder(path);
   }
 
+  /** A folder that nothing was tried on, for whoever does not write. */
+  static untried(path: string): OutputFolder {
+    return new OutputFolder(path);
+  }
+
   /** Path of a file in the folder. */
   pathOf(name: string): string {
     return join(this.path, name);

@@ -186,6 +186,7 @@ function addJob(command: Command) {
     .option("--batch-size <N>", TEXTS.batchSize)
     .option("--memory-budget <bytes>", TEXTS.memoryBudget)
     .option("--no-journal", "Keep no journal.jsonl in the output folder, from which a run that was cut off goes on")
+    .option("--dry-run", "Show groups, cost, time and memory from a short timing; nothing is quantized or written")
     .option("--restart", "Move the journal of an earlier run aside instead of going on with it")
     .option("--no-tune", TEXTS.tune)
     .option("--software", TEXTS.software)

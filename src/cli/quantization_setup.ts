@@ -41,6 +41,7 @@ export interface QuantizeCommandOptions extends CommonOptions {
   /** False for `--no-journal`. */
   readonly journal?: boolean | undefined;
   readonly restart?: true | undefined;
+  readonly dryRun?: true | undefined;
   /** False for `--no-tune`. */
   readonly tune?: boolean | undefined;
   readonly software?: true | undefined;
@@ -76,7 +77,7 @@ export async function setUpQuantization(
     holdout: options.holdout === undefined ? undefined : numberOption("--holdout", options.holdout, 0),
   };
   const holds = options.sensitivity === undefined ? undefined : await readHolds(options.sensitivity);
-  const output = await OutputFolder.open(options.output);
+  const output = options.dryRun ? OutputFolder.untried(options.output) : await OutputFolder.open(options.output);
   const model = await loadModel(modelPath);
   using stack = new DisposableStack();
   const dataset = stack.adopt(await openDataset(datasetPath), closeDataset);

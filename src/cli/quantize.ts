@@ -11,6 +11,7 @@ import {
   verifyExport,
 } from "../../mod.ts";
 import { openProfileFile } from "./profile_file.ts";
+import { runDryRun } from "./dry_run.ts";
 import { type QuantizationSetup, type QuantizeCommandOptions, setUpQuantization } from "./quantization_setup.ts";
 import { type Context, EXIT, type ExitCode, printResult } from "./terminal.ts";
 
@@ -24,8 +25,9 @@ export async function runQuantize(
   options: QuantizeCommandOptions & { readonly verify?: true | undefined },
   parameters: ReadonlyMap<string, string>,
 ): Promise<ExitCode> {
-  const profile = await openProfileFile(options.profile);
+  const profile = options.dryRun ? undefined : await openProfileFile(options.profile);
   using setup = await setUpQuantization(context, path, options, parameters);
+  if (options.dryRun) return await runDryRun(context, setup, options);
   const result = await quantizeModel(setup.runtime, setup.model, setup.options);
   if (options.verify) await verifyExport(setup.runtime, { ...setup.options, reference: setup.model }, result);
   const written = await writeResult(context, setup, result, setup.output);

@@ -1,5 +1,6 @@
 /** `rank`: the sensitivity table. */
 import { encodeSensitivityCsv, formatSensitivity, rankModel } from "../../mod.ts";
+import { runDryRun } from "./dry_run.ts";
 import { type QuantizeCommandOptions, setUpQuantization } from "./quantization_setup.ts";
 import { type Context, EXIT, type ExitCode, printResult } from "./terminal.ts";
 
@@ -11,6 +12,7 @@ export async function runRank(
   parameters: ReadonlyMap<string, string>,
 ): Promise<ExitCode> {
   using setup = await setUpQuantization(context, path, options, parameters);
+  if (options.dryRun) return await runDryRun(context, setup, options);
   const { runtime, model, output } = setup;
   const table = await rankModel(runtime, model, setup.options);
   const paths = [

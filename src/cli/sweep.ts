@@ -10,6 +10,7 @@ import {
   sweepQuantization,
   UsageError,
 } from "../../mod.ts";
+import { runDryRun } from "./dry_run.ts";
 import { type QuantizeCommandOptions, setUpQuantization } from "./quantization_setup.ts";
 import { isSuccess, writeResult } from "./quantize.ts";
 import { type Context, EXIT, type ExitCode, printResult } from "./terminal.ts";
@@ -23,7 +24,11 @@ export async function runSweep(
 ): Promise<ExitCode> {
   const drops = dropsOf(parameters.get("maximal_drop"));
   const others = new Map([...parameters].filter(([name]) => name !== "maximal_drop"));
-  using setup = await setUpQuantization(context, path, options, others);
+  // The tightest drop decides what a sweep costs.
+  const tightest = String(Math.min(...drops.map(({ value }) => value)));
+  const given = options.dryRun ? new Map([...others, ["maximal_drop", tightest] as const]) : others;
+  using setup = await setUpQuantization(context, path, options, given);
+  if (options.dryRun) return await runDryRun(context, setup, options);
   const { runtime, model, output } = setup;
   const entries = await sweepQuantization(runtime, model, drops.map(({ value }) => value), setup.options);
   const rows = [];
