@@ -66,6 +66,12 @@ const QUANTIZATION: readonly Omit<Parameter, "section">[] = [
     description: "Whether arithmetic that QDQ runtimes compute in float is quantized, as POT has it.",
   },
   {
+    pot: "int8_embeddings",
+    type: "boolean",
+    default: true,
+    description: "Whether tables of embeddings are stored in int8; what is computed with their rows stays as it is.",
+  },
+  {
     pot: "activation_channel_alignment",
     type: "boolean",
     default: true,

@@ -69,6 +69,8 @@ export interface QuantizeOptions {
   readonly modelType?: "transformer" | undefined;
   /** Whether arithmetic that QDQ runtimes compute in float is quantized, as POT has it; `false` unless stated. */
   readonly loneArithmetic?: boolean | undefined;
+  /** Whether tables of embeddings are stored in int8; `true` unless stated. */
+  readonly int8Embeddings?: boolean | undefined;
   /** What stays in float. */
   readonly ignored?: IgnoredScope | undefined;
   /** What is done to the weights of the float network before; channels are aligned unless stated. */

@@ -122,6 +122,7 @@ export async function reportQuantization(context: ReportContext): Promise<Report
       targetDevice: options.targetDevice ?? "ANY",
       modelType: options.modelType ?? null,
       loneArithmetic: options.loneArithmetic ?? false,
+      int8Embeddings: options.int8Embeddings ?? true,
       channelAlignment: options.equalization?.channelAlignment ?? true,
       smoothQuant: options.equalization?.smoothQuant ?? null,
       ignored: options.ignored ?? null,

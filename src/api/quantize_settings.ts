@@ -28,6 +28,7 @@ export interface QuantizeSettings extends
     | "targetDevice"
     | "modelType"
     | "loneArithmetic"
+    | "int8Embeddings"
     | "equalization"
     | "ignored"
   > {
@@ -67,6 +68,7 @@ export function settingsOf(given: GivenParameters): QuantizeSettings {
     ...optional("targetDevice", value<TargetDevice>("target_device")),
     ...optional("modelType", value<"transformer">("model_type")),
     ...optional("loneArithmetic", value<boolean>("lone_arithmetic")),
+    ...optional("int8Embeddings", value<boolean>("int8_embeddings")),
     ...optional("equalization", equalization(given)),
     ...optional("ignored", ignoredOf(given)),
     metrics,

@@ -276,12 +276,13 @@ function prepareQuantizers(
   options: QuantizeOptions,
   equalized: EqualizedNetwork | undefined,
 ): Prepared {
-  const { targetDevice, modelType, loneArithmetic, ignored, quantization } = options;
+  const { targetDevice, modelType, loneArithmetic, int8Embeddings, ignored, quantization } = options;
   const weightGranularity = quantization?.weights?.granularity;
   return prepare(typed, {
     ...(targetDevice ? { targetDevice } : {}),
     ...(modelType ? { modelType } : {}),
     ...(loneArithmetic ? { loneArithmetic } : {}),
+    ...(int8Embeddings === undefined ? {} : { int8Embeddings }),
     ...(ignored ? { ignored } : {}),
     ...(weightGranularity ? { weightGranularity } : {}),
     ...(equalized ? { inserted: equalized.inserted, aligned: equalized.aligned } : {}),

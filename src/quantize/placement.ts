@@ -3,6 +3,7 @@ import { elementCount } from "../base/tensor.ts";
 import { normalizeAxis } from "../base/shape.ts";
 import type { Node } from "../graph/graph.ts";
 import type { Quantizer, QuantizerLayout } from "../graph/quantizer.ts";
+import { findTables, readsTable } from "./embeddings.ts";
 import type { Edge, GraphView } from "./graph_view.ts";
 import { formGroups, type Grouping, operandKey, type Role } from "./groups.ts";
 import { ignoredNodes, type IgnoredScope } from "./ignored.ts";
@@ -24,6 +25,8 @@ export interface PlacementOptions {
   readonly modelType?: "transformer";
   /** Whether arithmetic is quantized even where QDQ runtimes compute it in float, as POT has it; `false` unless stated. */
   readonly loneArithmetic?: boolean;
+  /** Whether tables of embeddings are stored in int8, which POT leaves; `true` unless stated. */
+  readonly int8Embeddings?: boolean;
   /** Nodes that smoothing put in front of matrix products; they compute in float. */
   readonly inserted?: ReadonlySet<string>;
 }
@@ -79,6 +82,11 @@ export function placeQuantizers(view: GraphView, options: PlacementOptions, sche
     const value = edge.node.inputs[edge.input]!;
     if (view.isConstant(value)) constants.push(edge);
     else addSite(activations, value, edge);
+  }
+  for (const table of options.int8Embeddings === false ? [] : findTables(view)) {
+    if (skipped.has(table.node.name)) continue;
+    constants.push(table);
+    quantized.add(table.node.name);
   }
   climb(view, activations, isAgnostic);
   for (const [value, edges] of activations) {
@@ -139,8 +147,9 @@ function weightDrafts(view: GraphView, constants: readonly Edge[], schemes: Sche
   }));
 }
 
-/** Axis of a weight operand's output channels; undefined for other constants, which are per tensor. */
+/** Axis of a weight operand's output channels, or of a table's columns; undefined for other constants, which are per tensor. */
 function channelAxis(view: GraphView, { node, input }: Edge): number | undefined {
+  if (input === 0 && readsTable(view, node)) return 1;
   if (view.weightInput(node) !== input) return undefined;
   const { operator, attributes } = view.resolved(node);
   const type = view.type(node.inputs[input]!)!;

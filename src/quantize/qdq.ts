@@ -13,6 +13,7 @@ import type { Quantizer, QuantizerParameters } from "../graph/quantizer.ts";
 import { removeDeadNodes } from "../graph/edit.ts";
 import { isZero } from "./biases.ts";
 import type { Candidate } from "./default_quantization.ts";
+import { readsTable } from "./embeddings.ts";
 import { codeType } from "./fake_quantize.ts";
 import { operandKey } from "./groups.ts";
 import { raiseOpset } from "./opset.ts";
@@ -53,6 +54,8 @@ class QdqBuilder {
   readonly #zeroPoints = new Map<string, string>();
   /** What each operand reads instead. */
   readonly #reads = new Map<string, string>();
+  /** What nodes put out instead. */
+  readonly #renamed = new Map<string, string>();
   /** Nodes to put right after what produces a value; "" for those over graph inputs and initializers. */
   readonly #behind = new Map<string, Node[]>();
 
@@ -164,12 +167,29 @@ class QdqBuilder {
     const inputs = codes.dtype === "int32"
       ? [codesName, scaleName]
       : [codesName, scaleName, this.#storeZeroPoint(hostTensor(codes.dtype, shape, parameters.zeroPoint))];
+    if (readsTable(this.#prepared.view, this.#prepared.view.node(consumers[0]!.node))) {
+      for (const { node } of consumers) this.#gatherCodes(node, inputs, isPerChannel);
+      return;
+    }
     const output = this.#fresh(`${original}_DequantizeLinear_Output`);
     const attributes: Attributes = isPerChannel
       ? new Map([["axis", { type: "int", value: channelAxis ?? 0 }]])
       : new Map();
     this.#insertBehind("", [this.#node("DequantizeLinear", original, inputs, output, attributes)]);
     for (const { node, input } of consumers) this.#reads.set(operandKey(node, input), output);
+  }
+
+  /** Takes the rows as codes and dequantizes those alone: runtimes would otherwise dequantize the whole table for every run. */
+  #gatherCodes(name: string, [codes, ...parameters]: readonly string[], isPerColumn: boolean): void {
+    const { view } = this.#prepared;
+    const output = view.node(name).outputs[0]!;
+    const rows = this.#fresh(`${output}_quantized`);
+    this.#reads.set(operandKey(name, 0), codes!);
+    this.#renamed.set(output, rows);
+    const axis = view.type(output)!.shape.length - 1;
+    const attributes: Attributes = isPerColumn ? new Map([["axis", { type: "int", value: axis }]]) : new Map();
+    const node = this.#node("DequantizeLinear", output, [rows, ...parameters], output, attributes);
+    this.#behind.set(output, [node, ...this.#behind.get(output) ?? []]);
   }
 
   /** Whether a bias that the original does not have would add nothing. */
@@ -183,7 +203,8 @@ class QdqBuilder {
         this.#reads.get(operandKey(node.name, input)) ?? this.#originalName(value)
       );
       while (inputs.length > 0 && this.#isAddedBias(inputs.at(-1)!)) inputs.pop();
-      return [{ ...node, inputs }, ...node.outputs.flatMap((output) => this.#behind.get(output) ?? [])];
+      const outputs = node.outputs.map((output) => this.#renamed.get(output) ?? output);
+      return [{ ...node, inputs, outputs }, ...node.outputs.flatMap((output) => this.#behind.get(output) ?? [])];
     });
     const inputs = this.#graph.inputs.flatMap((input) => this.#behind.get(input.name) ?? []);
     return [...this.#behind.get("") ?? [], ...inputs, ...kept];

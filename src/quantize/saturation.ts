@@ -18,8 +18,9 @@ export function narrowedWeights(
   const hasConvolution = view.nodes.some((node) => node.type === "Conv");
   if (fix === "no" || !hasConvolution) return new Set();
   const chosen = fix === "all" ? undefined : firstConvolutions(view).union(aligned);
-  const narrowed = quantizers.filter(({ kind, channelAxis, consumers }) =>
-    kind === "weight" && (chosen ? consumers.some(({ node }) => chosen.has(node)) : channelAxis !== undefined)
+  const narrowed = quantizers.filter(({ kind, consumers }) =>
+    kind === "weight" &&
+    consumers.some(({ node, input }) => chosen ? chosen.has(node) : view.weightInput(view.node(node)) === input)
   );
   return new Set(narrowed.map(({ id }) => id));
 }

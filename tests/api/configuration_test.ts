@@ -133,6 +133,11 @@ Deno.test("settingsOf() reads whether lone arithmetic is quantized", () => {
   assert.throws(() => settingsFrom(`{ "lone_arithmetic": "yes" }`), refused(/lone_arithmetic/));
 });
 
+Deno.test("settingsOf() reads whether embeddings are stored in int8", () => {
+  assert.equal(settingsFrom("{}").int8Embeddings, undefined);
+  assert.equal(settingsFrom(`{ "int8_embeddings": false }`).int8Embeddings, false);
+});
+
 Deno.test("settingsOf() reads what is done to the float network before", () => {
   assert.equal(settingsFrom("{}").equalization, undefined);
   assert.deepEqual(settingsFrom(`{ "activation_channel_alignment": false }`).equalization, { channelAlignment: false });
