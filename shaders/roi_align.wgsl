@@ -9,6 +9,8 @@ struct Params {
   out_height: u32,
   out_width: u32,
   sampling: u32,
+  most_rows: u32,
+  most_columns: u32,
   scale: f32,
   offset: f32,
 }
@@ -42,8 +44,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   var size = vec2<f32>(edge(region, 2u) - left, edge(region, 3u) - top);
   if (!HALF_PIXEL) { size = max(size, vec2<f32>(1.0)); }
   let bin = size / vec2<f32>(f32(params.out_width), f32(params.out_height));
-  let columns = points_of(bin.x);
-  let rows = points_of(bin.y);
+  let columns = min(points_of(bin.x), params.most_columns);
+  let rows = min(points_of(bin.y), params.most_rows);
   var sum = 0.0;
   var largest = 0.0;
   for (var r = 0u; r < rows; r++) {

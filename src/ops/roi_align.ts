@@ -17,6 +17,8 @@ type Uniform =
   | "out_height"
   | "out_width"
   | "sampling"
+  | "most_rows"
+  | "most_columns"
   | "scale"
   | "offset";
 
@@ -33,6 +35,8 @@ const shader: Shader<"WORKGROUP_SIZE" | "MAXIMUM" | "HALF_PIXEL", Uniform> = {
     "out_height",
     "out_width",
     "sampling",
+    "most_rows",
+    "most_columns",
     "scale",
     "offset",
   ],
@@ -50,7 +54,8 @@ interface RoiAlignAttributes {
 
 /**
  * ONNX RoiAlign: regions of feature maps brought to one size by bilinear samples. The mode `max` takes the largest of
- * the weighted neighbours, as the specification's own evaluator does.
+ * the weighted neighbours, as the specification's own evaluator does. Regions that reach far beyond the picture get fewer samples than
+ * the specification has, evenly spaced: as many as an invocation can take.
  */
 export const roiAlign = defineOp<RoiAlignAttributes>({
   type: "RoiAlign",
@@ -90,6 +95,8 @@ export const roiAlign = defineOp<RoiAlignAttributes>({
         `Cannot align regions: a bin may take ${samples.join("x")} samples, more than ${MAX_ITERATIONS} iterations`,
       );
     }
+    const [mostRows, mostColumns] = samples as [number, number];
+    const spare = Math.floor(Math.sqrt(MAX_ITERATIONS / nestedIterations(samples)));
     return {
       dispatches: [dispatch(shader, {
         bindings: ["x0", "x1", "x2", "y0"],
@@ -103,6 +110,8 @@ export const roiAlign = defineOp<RoiAlignAttributes>({
           out_height: height,
           out_width: width,
           sampling,
+          most_rows: mostRows * spare,
+          most_columns: mostColumns * spare,
           scale,
           offset: halfPixel ? 0.5 : 0,
         },
