@@ -15,6 +15,9 @@ const LIBRARY = [index, integers, numerics, special, fakeQuant, activation].map(
   calls: new RegExp(`\\b(?:${functionsOf(code).join("|")})\\(`),
 }));
 
+/** All library files as one text. */
+export const LIBRARY_CODE: string = LIBRARY.map(({ code }) => code).join("\n");
+
 /** What the planner fused into a kernel's stores. */
 export interface EpilogueFlags {
   readonly activation0: keyof typeof ACTIVATIONS;

@@ -1,11 +1,13 @@
 /** Lowers nodes to draft steps, fusing activations, residual adds and fake-quant into the stores before them. */
-import { dispatch, linearGrid, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import { type Dispatch, dispatch, linearGrid, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import { UnsupportedError } from "../base/errors.ts";
 import type { KernelTarget } from "../base/kernel_target.ts";
 import { sameShape } from "../base/shape.ts";
 import { elementCount, isFloat, type TensorType } from "../base/tensor.ts";
 import type { Node } from "../graph/graph.ts";
 import type { Quantizer } from "../graph/quantizer.ts";
 import { bindingsOf, hasEpilogue } from "../gpu/link.ts";
+import { LOOP_CAP, loopBound } from "../gpu/loop_bound.ts";
 import type { TypedGraph } from "../ops/infer.ts";
 import { copyShader } from "../ops/copy.ts";
 import { type ResolvedNode, withNode } from "../ops/resolve.ts";
@@ -152,6 +154,7 @@ class Drafter {
     const first = this.#steps.length;
     for (const [index, one] of lowering.dispatches.entries()) {
       if (one.workgroups.some((extent) => extent === 0)) continue;
+      withNode("plan computation", node, () => checkLoops(one));
       const operands = one.bindings.map((slot): ValueRef => {
         const number = Number(slot.slice(1));
         if (slot[0] === "x") return this.#ref(node.name, number, node.inputs[number]!);
@@ -285,4 +288,13 @@ export function writesOf(step: DraftStep): boolean[] {
   const { shader, functions = "" } = step.dispatch;
   const declared = bindingsOf(`${shader.code}\n${functions}`).filter((binding) => binding.group === 0);
   return step.operands.map((_, place) => declared.find((one) => one.binding === place)?.type === "storage");
+}
+
+/** Throws UnsupportedError where an invocation might be stopped before its loops are over. */
+function checkLoops(dispatch: Dispatch): void {
+  const bound = loopBound(dispatch);
+  if (bound <= LOOP_CAP) return;
+  throw new UnsupportedError(
+    `Cannot run kernel ${dispatch.shader.name}: an invocation may take ${bound} loop iterations, expected at most ${LOOP_CAP}`,
+  );
 }

@@ -9,6 +9,7 @@ import { inferTypes } from "../../src/ops/infer.ts";
 import type { OpCase, OpDef } from "../../src/ops/op.ts";
 import { resolveNode } from "../../src/ops/resolve.ts";
 import { buildPlan } from "../../src/plan/build.ts";
+import type { Plan } from "../../src/plan/plan.ts";
 import { Session } from "../../src/run/session.ts";
 import { assertClose } from "./compare.ts";
 import { attributeOf, generate, graphOfCase } from "./op_graph.ts";
@@ -36,11 +37,14 @@ export class CaseRunner {
   readonly #gpu: Gpu;
   readonly #pipelines: PipelineCache;
   readonly #contents: Contents;
+  readonly #adjust: (plan: Plan) => Plan;
 
-  constructor(gpu: Gpu, contents: Contents = generate) {
+  /** `adjust` may change what is run. */
+  constructor(gpu: Gpu, contents: Contents = generate, adjust: (plan: Plan) => Plan = (plan) => plan) {
     this.#gpu = gpu;
     this.#pipelines = new PipelineCache(gpu);
     this.#contents = contents;
+    this.#adjust = adjust;
   }
 
   /** Fails where the float kernel is off its reference. */
@@ -101,7 +105,7 @@ export class CaseRunner {
     using session = await Session.create(
       this.#gpu,
       this.#pipelines,
-      buildPlan(typed, layout?.quantizers, { target }),
+      this.#adjust(buildPlan(typed, layout?.quantizers, { target })),
       layout,
     );
     if (layout) {
