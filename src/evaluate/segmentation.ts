@@ -119,9 +119,9 @@ function count({ outputs: [classes], label, index }: EvaluatedSample, { right, l
   }
 }
 
-function checkMasks(dataset: Dataset, name: string): void {
-  if (dataset.labels?.kind === "masks") return;
+function checkMasks({ labels, name: dataset }: Dataset, name: string): void {
+  if (labels?.kind === "masks" || (labels?.kind === "tensor" && !isFloat(labels.tensor.dtype))) return;
   throw new DatasetError(
-    `Cannot compute ${name} on dataset "${dataset.name}": it has no masks, expected a folder of them as labels`,
+    `Cannot compute ${name} on dataset "${dataset}": it has no masks, expected a folder of them or an array of integers as labels`,
   );
 }

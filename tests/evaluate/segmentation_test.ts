@@ -48,6 +48,13 @@ Deno.test("meanIou() asks for classes where the network gives scores", () => {
   assert.equal(meanIou().reduction?.({ dtype: "int64", shape: [1, 257, 257] }), undefined);
 });
 
+Deno.test("meanIou() takes an array of classes as masks, but no scores", () => {
+  const array = (dtype: "int64" | "float32") =>
+    labelled({ kind: "tensor", tensor: hostTensor(dtype, [1, 1, 2], [0, 1]) });
+  assert.equal(evaluate(meanIou(), array("int64"), [sample([0, 1], [0, 0])]).value, 0.25);
+  assert.throws(() => meanIou().start(array("float32")), /it has no masks, expected a folder of them or an array of/);
+});
+
 Deno.test("meanIou() refuses other labels, and masks of another size", () => {
   assert.throws(
     () => meanIou().start(labelled(undefined)),
