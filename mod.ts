@@ -83,14 +83,14 @@ export { formatDevice } from "./src/report/device_text.ts";
 export { formatTable } from "./src/report/table.ts";
 export { type Configuration, parseConfiguration } from "./src/api/configuration.ts";
 export { type GroupDescription, type Inspection, inspectModel, parseInputShape } from "./src/api/inspect.ts";
+export { forecastQuantization } from "./src/api/forecast.ts";
 export {
   type Forecast,
   type ForecastCost,
   type ForecastGroup,
   type ForecastMemory,
-  forecastQuantization,
-} from "./src/api/forecast.ts";
-export { formatForecast } from "./src/report/forecast_text.ts";
+  formatForecast,
+} from "./src/report/forecast.ts";
 export { PROBE_SAMPLES, proposeSetup, type Setup, type SetupOptions } from "./src/api/init.ts";
 export type { Trial } from "./src/api/probe_datasets.ts";
 export type { DatasetDocument } from "./src/api/propose_dataset.ts";

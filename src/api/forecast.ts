@@ -3,6 +3,7 @@ import { resolveOptions } from "../accuracy/options.ts";
 import { FLOAT } from "../base/precision.ts";
 import { elementCount } from "../base/tensor.ts";
 import { activationEstimator, needsHistogram } from "../quantize/estimators.ts";
+import type { Forecast, ForecastGroup, ForecastMemory } from "../report/forecast.ts";
 import type { Session } from "../run/session.ts";
 import { candidatesFor, loopOptions } from "./assembled_problem.ts";
 import { checkLabels, refuseQuantized, refuseWithoutGroups } from "./check_task.ts";
@@ -13,66 +14,6 @@ import type { Model } from "./model.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";
 import type { Runtime } from "./runtime.ts";
 import { Workbench } from "./workbench.ts";
-
-/** A group as it would be scored. */
-export interface ForecastGroup {
-  readonly name: string;
-  /** Nodes that compute in int8 with it. */
-  readonly nodes: readonly string[];
-  /** Share of the network's multiply-accumulates. */
-  readonly macs: number;
-  /** Share of the network's work from its first node on: what scoring it costs for each sample. */
-  readonly suffix: number;
-}
-
-/** Work in network equivalents: one sample through the whole network is 1. */
-export interface ForecastCost {
-  /** Passes over the calibration samples; correcting biases layer by layer comes on top. */
-  readonly calibration: number;
-  /** The float network and the whole network in int8 over all samples: a run whose target is met at once ends here. */
-  readonly evaluation: number;
-  /** Scoring every group once, where what comes before it can be kept. */
-  readonly ranking: number;
-  /** The same as POT does it: from the input on, every time. */
-  readonly plainRanking: number;
-  /** One change of the network over all samples, at most. */
-  readonly attempt: number;
-}
-
-/** GPU memory in bytes. */
-export interface ForecastMemory {
-  /** Of a batch. */
-  readonly activations: number;
-  /** Weights and other constants in float and of every candidate. */
-  readonly constants: number;
-  /** Samples, as far as they stay on the GPU. */
-  readonly samples: number;
-  /** What samples, and activations that are kept to spare work, may take. */
-  readonly budget: number;
-}
-
-/** What a run would do. */
-export interface Forecast {
-  readonly model: string;
-  readonly dataset: string;
-  readonly adapter: string;
-  readonly metrics: readonly string[];
-  readonly maximalDrop: number;
-  readonly samples: number;
-  readonly calibrationSamples: number;
-  readonly rankingSamples: number;
-  readonly batchSize: number;
-  readonly candidates: readonly string[];
-  readonly groups: readonly ForecastGroup[];
-  /** Quantizable layers that stay in float, and why. */
-  readonly skipped: Readonly<Record<string, string>>;
-  readonly cost: ForecastCost;
-  /** Wall clock of one network equivalent, measured on `timedSamples` of the float network. */
-  readonly secondsPerSample: number;
-  readonly timedSamples: number;
-  readonly memory: ForecastMemory;
-  readonly notes: readonly string[];
-}
 
 /** Batches that are timed, after one that compiles and warms up. */
 const TIMED_BATCHES = 2;

@@ -1,44 +1,84 @@
-/** A forecast as text. */
+/** What a quantization would do and cost, and the text that says so. */
 import { formatBytes, formatCount, formatPlural, formatSeconds, formatTable } from "./table.ts";
 
-/** What is shown of a forecast. */
-export interface ShownForecast {
-  readonly model: string;
-  readonly dataset: string;
-  readonly adapter: string;
-  readonly metrics: readonly string[];
-  readonly maximalDrop: number;
+/** A group as it would be scored. */
+export interface ForecastGroup {
+  /** Name of its first layer. */
+  readonly name: string;
+  /** Nodes that compute in int8 with it. */
+  readonly nodes: readonly string[];
+  /** Share of the network's multiply-accumulates. */
+  readonly macs: number;
+  /** Share of the network's work from its first node on: what scoring it costs for each sample. */
+  readonly suffix: number;
+}
+
+/** Work in network equivalents: one sample through the whole network is 1. */
+export interface ForecastCost {
+  /** Passes over the calibration samples; correcting biases layer by layer comes on top. */
+  readonly calibration: number;
+  /** The float network and the whole network in int8 over all samples: a run whose target is met at once ends here. */
+  readonly evaluation: number;
+  /** Scoring every group once, where what comes before it can be kept. */
+  readonly ranking: number;
+  /** The same as POT does it: from the input on, every time. */
+  readonly plainRanking: number;
+  /** One change of the network over all samples, at most. */
+  readonly attempt: number;
+}
+
+/** GPU memory in bytes. */
+export interface ForecastMemory {
+  /** Of a batch. */
+  readonly activations: number;
+  /** Weights and other constants in float and of every candidate. */
+  readonly constants: number;
+  /** Samples, as far as they stay on the GPU. */
   readonly samples: number;
+  /** What samples, and activations that are kept to spare work, may take. */
+  readonly budget: number;
+}
+
+/** What a run would do. */
+export interface Forecast {
+  /** Name of the model. */
+  readonly model: string;
+  /** Name of the validation data. */
+  readonly dataset: string;
+  /** The adapter that would compute. */
+  readonly adapter: string;
+  /** Names of the metrics to keep. */
+  readonly metrics: readonly string[];
+  /** The drop that is allowed. */
+  readonly maximalDrop: number;
+  /** Samples that decisions would be made on. */
+  readonly samples: number;
+  /** Samples that ranges would be measured on. */
   readonly calibrationSamples: number;
+  /** Samples that groups would be scored on. */
   readonly rankingSamples: number;
+  /** Samples per batch. */
   readonly batchSize: number;
+  /** Ways to quantize that the loop would choose among. */
   readonly candidates: readonly string[];
-  readonly groups: readonly {
-    readonly name: string;
-    readonly nodes: readonly string[];
-    readonly macs: number;
-    readonly suffix: number;
-  }[];
+  /** Layers that would change precision together, in the order of the network. */
+  readonly groups: readonly ForecastGroup[];
+  /** Quantizable layers that stay in float, and why. */
   readonly skipped: Readonly<Record<string, string>>;
-  readonly cost: {
-    readonly calibration: number;
-    readonly evaluation: number;
-    readonly ranking: number;
-    readonly plainRanking: number;
-    readonly attempt: number;
-  };
+  /** Work of the parts of a run. */
+  readonly cost: ForecastCost;
+  /** Wall clock of one network equivalent, measured on `timedSamples` of the float network. */
   readonly secondsPerSample: number;
+  /** Samples behind `secondsPerSample`. */
   readonly timedSamples: number;
-  readonly memory: {
-    readonly activations: number;
-    readonly constants: number;
-    readonly samples: number;
-    readonly budget: number;
-  };
+  /** GPU memory that a run would take. */
+  readonly memory: ForecastMemory;
+  /** What the user should know. */
+  readonly notes: readonly string[];
 }
 
 /** Plan, groups, cost, memory. */
-export function formatForecast(forecast: ShownForecast): string {
+export function formatForecast(forecast: Forecast): string {
   const { groups, cost, memory, candidates, secondsPerSample } = forecast;
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const row = (what: string, passes: number, remark: string) => [
