@@ -4,6 +4,7 @@ import { UsageError } from "../base/errors.ts";
 import { didYouMean } from "../data/spelling.ts";
 import type { CalibrationOptions } from "../quantize/default_quantization.ts";
 import type { EqualizationOptions } from "../quantize/equalization.ts";
+import { saturates } from "../quantize/saturation.ts";
 import { presetNamed, type TargetDevice } from "../quantize/scheme.ts";
 import type { BiasCorrectionOptions } from "../quantize/bias_correction.ts";
 import type { RangeEstimatorOptions } from "../quantize/estimators.ts";
@@ -53,6 +54,11 @@ export function settingsOf(given: GivenParameters): QuantizeSettings {
   for (const [name, one] of given) {
     const note = checkNamed(name, one);
     if (note !== undefined) notes.push(note);
+  }
+  const device = given.get("target_device")?.value as TargetDevice | undefined;
+  const fix = given.get("saturation_fix")?.value ?? "no";
+  if (fix !== "no" && !saturates(device ?? "ANY")) {
+    notes.push(`saturation_fix has no effect: multiply-add does not saturate on target_device ${device}`);
   }
   if (given.has("smooth_quant_alpha") && given.get("smooth_quant")?.value !== true) {
     notes.push("smooth_quant_alpha has no effect without smooth_quant");

@@ -19,7 +19,7 @@ import {
   unifyRanges,
   weightRange,
 } from "./ranges.ts";
-import { narrowedWeights, type SaturationFix } from "./saturation.ts";
+import { narrowedWeights, saturates, type SaturationFix } from "./saturation.ts";
 import { type QuantizerScheme, resolveSchemes, type SchemeOptions, type Schemes } from "./scheme.ts";
 import { estimateActivations, estimateWeights, type StatisticsSource } from "./statistics.ts";
 
@@ -154,7 +154,8 @@ function weightParameters(
 ): Map<number, QuantizerParameters> {
   const estimator = weightEstimator(schemes.weights.mode, options.weightRange);
   const { view, layout, aligned } = prepared;
-  const narrowed = narrowedWeights(view, layout.quantizers, options.saturationFix ?? "no", aligned);
+  const fix = saturates(options.targetDevice ?? "ANY") ? options.saturationFix ?? "no" : "no";
+  const narrowed = narrowedWeights(view, layout.quantizers, fix, aligned);
   const found = new Map<number, QuantizerParameters>();
   const levels = schemes.weights.levelHigh - schemes.weights.levelLow;
   refuseOtherGranularity(prepared, schemes.weights);

@@ -1,12 +1,18 @@
 /** Which weights get 7 bits, for processors whose 8-bit multiply-add saturates at 16 bits (POT's `saturation_fix`). */
 import type { Quantizer } from "../graph/quantizer.ts";
 import type { GraphView } from "./graph_view.ts";
+import type { TargetDevice } from "./scheme.ts";
 
 /**
  * `no`, the default: emulation and export use all 8 bits, which processors with VNNI, GPUs and NPUs execute exactly.
  * `first_layer` and `all` give up one bit for x86 processors without VNNI.
  */
 export type SaturationFix = "first_layer" | "all" | "no";
+
+/** Whether multiply-add on a device may saturate; elsewhere a fix for it has nothing to fix, as in POT. */
+export function saturates(device: TargetDevice): boolean {
+  return device === "ANY" || device === "CPU";
+}
 
 /** Ids of the weight quantizers that get 7 bits; `aligned`: convolutions that channel alignment changed, which always do. */
 export function narrowedWeights(

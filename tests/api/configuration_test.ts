@@ -133,6 +133,15 @@ Deno.test("settingsOf() reads whether lone arithmetic is quantized", () => {
   assert.throws(() => settingsFrom(`{ "lone_arithmetic": "yes" }`), refused(/lone_arithmetic/));
 });
 
+Deno.test("settingsOf() notes a saturation fix for a device that does not saturate", () => {
+  const notesFor = (device: string) =>
+    settingsOf(given({ target_device: device, saturation_fix: "first_layer" })).notes;
+  assert.deepEqual(["ANY", "CPU"].flatMap(notesFor), []);
+  assert.deepEqual(notesFor("NPU"), [
+    "saturation_fix has no effect: multiply-add does not saturate on target_device NPU",
+  ]);
+});
+
 Deno.test("settingsOf() reads whether embeddings are stored in int8", () => {
   assert.equal(settingsFrom("{}").int8Embeddings, undefined);
   assert.equal(settingsFrom(`{ "int8_embeddings": false }`).int8Embeddings, false);

@@ -153,6 +153,16 @@ Deno.test("calibrate() halves the codes of the first convolutions, or of all lay
   assert.deepEqual(all, [2 * plain![0]!, 2 * plain![1]!]);
 });
 
+Deno.test("calibrate() halves no codes for devices that do not saturate", async () => {
+  for (const targetDevice of ["GPU", "NPU"] as const) {
+    const scales = async (saturationFix: "no" | "all") => {
+      const outcome = await quantize(chainOfConvolutions(), { saturationFix, targetDevice });
+      return outcome.candidate.parameters.get(idOf(outcome, "c1_w"))!.scale;
+    };
+    assert.deepEqual(await scales("all"), await scales("no"));
+  }
+});
+
 Deno.test("calibrate() makes both operands of a product of activations symmetric in transformers", async () => {
   const b = new GraphBuilder();
   const left = b.node("Tanh", [b.input("p", [2, 2])], { outputs: ["left"] });
