@@ -168,10 +168,10 @@ function cell(text: string): string {
 /** The README's account of the registry. */
 export function operatorsSection(): string {
   const names = [...new Set(OPERATORS.filter(({ domain = "" }) => domain === "").map(({ type }) => type))].sort();
-  return `${names.length} operators of the ONNX standard, opsets up to ${OPSET_RANGE.newest}, each with every attribute of its definition
-unless [Operators](docs/operators.md) says otherwise; that page also has the result of ONNX's own tests for each:
-
-${names.join(", ")}.`;
+  return `${names.length} operators of the ONNX standard, opsets up to ${OPSET_RANGE.newest}: convolutions, matrix products, pooling,
+normalizations, reductions, resizing, gathering and scattering, attention as it is exported, recurrent layers, control flow with static
+shapes, and the tails of detectors. [Operators](docs/operators.md) lists each with the result of ONNX's own tests. What is not supported
+is refused by name, all of it at once, before any work.`;
 }
 
 /** The text with what stands between `<!-- name -->` and `<!-- /name -->` replaced. */
