@@ -1,5 +1,5 @@
 /** Lowers nodes to draft steps, fusing activations, residual adds and fake-quant into the stores before them. */
-import { type Dispatch, dispatch, linearGrid, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import type { Dispatch } from "../base/dispatch.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import type { KernelTarget } from "../base/kernel_target.ts";
 import { sameShape } from "../base/shape.ts";
@@ -9,7 +9,7 @@ import type { Quantizer } from "../graph/quantizer.ts";
 import { bindingsOf, hasEpilogue } from "../gpu/link.ts";
 import { LOOP_CAP, loopBound } from "../gpu/loop_bound.ts";
 import type { TypedGraph } from "../ops/infer.ts";
-import { copyShader } from "../ops/copy.ts";
+import { copyDispatch } from "../ops/copy.ts";
 import { type ResolvedNode, withNode } from "../ops/resolve.ts";
 import { type DraftStep, NONE, quantizedCopy, type ValueRef } from "./draft.ts";
 
@@ -252,13 +252,7 @@ class Drafter {
   ): DraftStep {
     const { shape } = this.#type(source.value);
     const length = elementCount(shape);
-    const copy = dispatch(copyShader, {
-      bindings: ["x0", "y0"],
-      constants: { WORKGROUP_SIZE },
-      uniforms: { length },
-      workgroups: linearGrid(length, WORKGROUP_SIZE),
-    });
-    return this.#add(copy, [source, { value: target }], {
+    return this.#add(copyDispatch(length), [source, { value: target }], {
       nodes: [name],
       cost: length,
       source: { operator, shape, macs: 0 },
