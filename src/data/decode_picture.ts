@@ -4,6 +4,7 @@ import { decode as decodePng, type DecodedPng } from "fast-png";
 import { DatasetError } from "../base/errors.ts";
 import { parsePictureHeader } from "./picture_header.ts";
 import type { Pixels } from "./pixels.ts";
+import { pixelChunks } from "./png_chunks.ts";
 
 /** Decodes whole files. */
 export interface PictureDecoder {
@@ -87,8 +88,9 @@ function inflated(bytes: Uint8Array): DecodedPng {
   if (interlaced && depth < 8) {
     throw new DatasetError(`it is an interlaced PNG of ${depth} bit, expected 8 or 16 bit where interlaced`);
   }
+  const pixels = pixelChunks(bytes);
   try {
-    return decodePng(bytes, { checkCrc: true });
+    return decodePng(pixels, { checkCrc: true });
   } catch (cause) {
     throw new DatasetError(`its PNG data is damaged or truncated (${messageOf(cause)})`, { cause });
   }

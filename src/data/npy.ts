@@ -35,6 +35,9 @@ const DTYPE_OF: Readonly<Record<string, DType>> = {
 /** Bytes that surely hold the header of any array that is not nested in records. */
 export const NPY_HEADER_BYTES = 4096;
 
+/** Longer headers than NumPy writes for any array of numbers. */
+const MAX_HEADER_BYTES = 65536;
+
 /** Parses the header at the start of a .npy file; `what` names the file in errors. */
 export function parseNpyHeader(bytes: Uint8Array, what: string): ArrayHeader {
   const magic = String.fromCharCode(...bytes.subarray(0, MAGIC.length));
@@ -47,6 +50,9 @@ export function parseNpyHeader(bytes: Uint8Array, what: string): ArrayHeader {
   const start = version === 1 ? 10 : 12;
   if (bytes.length < start) throw malformed(what, "it ends inside its length");
   const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
+  if (length > MAX_HEADER_BYTES) {
+    throw malformed(what, `it states ${length} bytes, expected ${MAX_HEADER_BYTES} at most`);
+  }
   if (start + length > bytes.length) {
     throw malformed(what, `it states ${length} bytes, the file has ${bytes.length - start} left`);
   }

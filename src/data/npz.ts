@@ -49,19 +49,30 @@ function unzipped(
   path: string,
   wanted: ReadonlySet<string> | undefined,
 ): Record<string, Uint8Array> {
-  return unzip(bytes, path, (member, packed, size) => {
-    if (!member.endsWith(".npy") || wanted?.has(arrayName(member)) === false) return false;
+  const isWanted = (member: string) => member.endsWith(".npy") && wanted?.has(arrayName(member)) !== false;
+  let total = 0;
+  // All sizes are known before anything is inflated.
+  unzip(bytes, path, (member, packed, size) => {
+    if (!isWanted(member)) return false;
     if (size > MAX_MEMBER_BYTES || size > packed * MAX_DEFLATE_RATIO + 64) {
       throw new DatasetError(
         `Cannot read "${path}": its member "${member}" claims ${size} bytes out of ${packed}; unpack it into .npy files`,
       );
     }
-    return true;
+    total += size;
+    return false;
   });
+  if (total > MAX_TOTAL_BYTES) {
+    throw new DatasetError(`Cannot read "${path}": its arrays take ${total} bytes together; unpack it into .npy files`);
+  }
+  return unzip(bytes, path, isWanted);
 }
 
 /** A member is held inflated in memory. */
 const MAX_MEMBER_BYTES = 2 ** 31;
+
+/** All that are read are held at once; several may be made of the same packed bytes. */
+const MAX_TOTAL_BYTES = 2 ** 32;
 
 function unzip(
   bytes: Uint8Array,
