@@ -72,6 +72,12 @@ Deno.test("init --no-probe takes the likeliest, and says that it is a guess", ()
     assert.equal(code, 0);
     assert.match(out, /note: The normalization is guessed, not tried: ImageNet, RGB/);
     assert.match(out, /Then quantize:\n {2}deno run -A cli\.ts quantize --config \S+quantize\.jsonc --dataset \S+$/m);
+    const ajv = new Ajv({ strictTypes: false, strictRequired: false, keywords: ["allowTrailingCommas"] });
+    for (
+      const [name, schema] of [["dataset.json", datasetSchema()], ["quantize.jsonc", configurationSchema()]] as const
+    ) {
+      assert.ok(ajv.validate(schema as object, parse(await Deno.readTextFile(join(output, name)))), ajv.errorsText());
+    }
     assert.match(
       await Deno.readTextFile(join(output, "dataset.json")),
       /the normalization is another one: -1 to 1, 0 to 1/,
