@@ -73,7 +73,15 @@ export { meanIou, pixelAccuracy, type SegmentationOptions } from "./src/evaluate
 export { type BoxOrder, ssdAdapter, type SsdOptions } from "./src/evaluate/ssd_adapter.ts";
 export { characterAccuracy, lineAccuracy, type TextOptions } from "./src/evaluate/text_lines.ts";
 export { yoloV3Adapter, yoloV5Adapter, yoloV8Adapter } from "./src/evaluate/yolo_adapters.ts";
-export { DatasetError, DeviceError, ModelError, ShaderError, UnsupportedError, UsageError } from "./src/base/errors.ts";
+export {
+  DatasetError,
+  DeviceError,
+  ModelError,
+  OutOfMemoryError,
+  ShaderError,
+  UnsupportedError,
+  UsageError,
+} from "./src/base/errors.ts";
 export type { Closeness } from "./src/api/closeness.ts";
 export { describeDevice, type DeviceDescription } from "./src/api/describe_device.ts";
 export { DEFAULT_CLOSENESS, findTestFolders, type Verdict, verifyFolders } from "./src/api/verify.ts";

@@ -45,6 +45,8 @@ export async function loadModel(source: string | Uint8Array<ArrayBuffer>): Promi
 
 async function readModelFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
+    const { isCharDevice, isBlockDevice } = await Deno.stat(path);
+    if (isCharDevice || isBlockDevice) throw new Error("it is a device, expected a file");
     return await Deno.readFile(path);
   } catch (cause) {
     throw new ModelError(`Cannot read model "${path}": ${reasonOf(cause)}`, { cause });

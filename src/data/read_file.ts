@@ -22,6 +22,8 @@ export interface InflateLimit {
 export async function readDataFile(path: string, limit?: InflateLimit): Promise<Uint8Array<ArrayBuffer>> {
   let bytes: Uint8Array<ArrayBuffer>;
   try {
+    const { isCharDevice, isBlockDevice } = await Deno.stat(path);
+    if (isCharDevice || isBlockDevice) throw new Error("it is a device, expected a file");
     bytes = await Deno.readFile(path);
   } catch (cause) {
     throw unreadable(path, cause);

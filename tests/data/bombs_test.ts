@@ -101,3 +101,9 @@ Deno.test("readLines() takes time that grows with the text, whatever blanks are 
     assert.equal((await readLines(`${folder}/labels.txt`)).length, 2);
     assert.ok(performance.now() - start < 2000);
   }));
+
+Deno.test(
+  "readLines() refuses devices, which have no end",
+  { ignore: Deno.build.os === "windows" },
+  () => assert.rejects(readLines("/dev/zero"), refused(/^Cannot read "\/dev\/zero": it is a device, expected a file$/)),
+);
