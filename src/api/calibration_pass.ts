@@ -3,6 +3,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { GpuStatistics } from "../evaluate/gpu_statistics.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { describeEqualization, equalize, type EqualizedNetwork } from "../quantize/equalization.ts";
+import type { ChannelStatisticsSource } from "../quantize/statistics.ts";
 import { firstIndices } from "./evaluate.ts";
 import { MEMORY_BUDGET } from "./memory_fit.ts";
 import { chooseBatch, feedOf, type Network, sampleTypes } from "./network.ts";
@@ -70,9 +71,14 @@ export async function equalizeNetwork(
   options: QuantizeOptions,
 ): Promise<ReadyNetwork> {
   const typed = inferTypes(network.graph, sampleTypes(network.graph, decisions, 1));
-  const batch = batchFor(runtime, network, decisions, options);
-  const statistics = openStatistics(runtime, network, calibrationSamples(options, decisions), batch, options);
-  const equalized = await equalize(typed, statistics, options.equalization ?? {});
+  const source: ChannelStatisticsSource = {
+    channelQuantiles: (requests) => {
+      const batch = batchFor(runtime, network, decisions, options);
+      const samples = calibrationSamples(options, decisions);
+      return openStatistics(runtime, network, samples, batch, options).channelQuantiles(requests);
+    },
+  };
+  const equalized = await equalize(typed, source, options.equalization ?? {});
   if (!equalized) return { network, equalized };
   const notes = [...network.notes, ...describeEqualization(equalized)];
   return { network: { ...network, graph: equalized.graph, notes }, equalized };
