@@ -29,6 +29,7 @@ export class QuantizationProgress {
   readonly #metric: string;
   readonly #progress: Progress;
   #names: readonly string[] = [];
+  readonly #labels: string[] = [];
   #candidate: { readonly label: string; readonly since: number } | undefined;
   #targets: readonly QuantizeTarget[] = [];
   #current: ReportedStep | undefined;
@@ -53,6 +54,7 @@ export class QuantizationProgress {
         break;
       case "candidate":
         this.#sayCandidate();
+        this.#labels.push(event.label);
         this.#candidate = { label: event.label, since: performance.now() };
         this.#progress.begin(`Calibrating ${event.number} of ${event.count}`, event);
         break;
@@ -71,7 +73,10 @@ export class QuantizationProgress {
         this.#progress.show(event.done, event.total, this.#drops());
         break;
       case "step": {
-        const step = reportStep(event.step, this.#metric, (index) => this.#names[index] ?? String(index));
+        const step = reportStep(event.step, this.#metric, {
+          nameOf: (index) => this.#names[index] ?? String(index),
+          candidates: this.#labels,
+        });
         this.#take(step);
         this.#terminal.say(`  ${formatStep(step, this.#metric, this.#targets[0]?.threshold)}`);
         break;

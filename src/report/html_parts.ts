@@ -2,7 +2,8 @@
 import { Html, html, type HtmlPart } from "./html.ts";
 import { kindOf, KINDS, usualCandidate } from "./precision_kind.ts";
 import type { ReportedLayer } from "./layers.ts";
-import type { Report, ReportedGroup, ReportedStep } from "./report.ts";
+import type { Report, ReportedGroup } from "./report.ts";
+import type { ReportedStep } from "./steps.ts";
 import { formatAction, formatValue } from "./summary.ts";
 import { formatCount, formatSeconds } from "./table.ts";
 

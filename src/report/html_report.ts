@@ -142,7 +142,7 @@ type HtmlOrNothing = Html | undefined;
 
 function changes(report: Report): HtmlOrNothing {
   const table = changedGroupTable(report);
-  return table && html`<section><h2>Groups that are not as full quantization made them</h2>${table}</section>`;
+  return table && html`<section><h2>Groups that differ from the rest</h2>${table}</section>`;
 }
 
 function sensitivity(report: Report, plot: HtmlOrNothing): HtmlOrNothing {

@@ -1,10 +1,10 @@
 /** report.json: everything about a quantization that a person or a script may ask for later. */
 import type { Certificate } from "../accuracy/certify.ts";
-import { REASONS, type Step } from "../accuracy/trace.ts";
 import type { AccuracyAwareResult } from "../accuracy/result.ts";
 import type { Drops } from "../accuracy/drop.ts";
 import type { MetricDirection } from "../base/precision.ts";
 import { type LayerParts, type ReportedLayer, reportLayers } from "./layers.ts";
+import { type ReportedStep, reportStep } from "./steps.ts";
 
 /** Raised when a field changes its meaning or goes. */
 export const REPORT_VERSION = 1;
@@ -63,45 +63,6 @@ export interface ReportedGroup {
   readonly isReverted: boolean;
   /** What mending and reverting it took off each drop; null for groups that are as they were. */
   readonly bought: Drops | null;
-}
-
-/** One step of the loop. `value` and `drop` are those of the first metric, null where the step measured none. */
-export interface ReportedStep {
-  /** What the step did. */
-  readonly action: Step["action"];
-  /** The group that changed; null for steps that change none, or several. */
-  readonly group: string | null;
-  /** Names of the groups that changed. */
-  readonly groups: readonly string[];
-  /** Value of the first metric. */
-  readonly value: number | null;
-  /** How much worse than the float network, in the metric's own unit. */
-  readonly drop: number | null;
-  /** Metric name → value over all samples. */
-  readonly values: Readonly<Record<string, number>>;
-  /** Metric name → drop, in the metric's own unit, positive for worse. */
-  readonly drops: Drops;
-  /** Whether the step was kept, or undone. */
-  readonly kept: boolean;
-  /** Why, as a key that stays the same. */
-  readonly reason: Step["reason"];
-  /** The reason as a sentence. */
-  readonly explanation: string;
-  /** Wall clock since the step before. */
-  readonly seconds: number;
-  /** Networks evaluated. */
-  readonly evaluations: number;
-  /** Samples evaluated, summed over the evaluations. */
-  readonly samples: number;
-  /** Forward passes of one sample through the whole network. */
-  readonly networkEquivalents: number;
-  /** Scores of the groups, for steps that rank; null for others. */
-  readonly ranking: {
-    readonly metric: string;
-    readonly samples: number;
-    /** Best first. */
-    readonly scores: readonly { readonly group: string; readonly score: number }[];
-  } | null;
 }
 
 /** The adapter that computed. */
@@ -257,7 +218,12 @@ export function buildReport(parts: ReportParts): Report {
     skipped: Object.fromEntries(parts.skipped),
     candidates: parts.candidates,
     int8Macs: reportedGroups.reduce((sum, { isReverted, macs }) => isReverted ? sum : sum + macs, 0),
-    trace: accuracy.trace.map((step) => reportStep(step, first.name, (index) => groups[index]?.name ?? String(index))),
+    trace: accuracy.trace.map((step) =>
+      reportStep(step, first.name, {
+        nameOf: (index) => groups[index]?.name ?? String(index),
+        candidates: parts.candidates,
+      })
+    ),
     cost: {
       networkEquivalents: cost.networkEquivalents,
       potNetworkEquivalents: cost.potNetworkEquivalents,
@@ -324,49 +290,4 @@ function reportGroup(
   if (!outcome) throw new RangeError(`Cannot build report: group "${name}" has no outcome`);
   const { precision, isReverted, bought } = outcome;
   return { name, nodes, macs, precision, isReverted, bought: bought ?? null };
-}
-
-/**
- * A step as reports and progress show it; `metric` is the one whose value leads, `nameOf` gives names of groups.
- *
- * ```ts
- * import { accuracy, loadModel, openDataset, quantizeModel, reportStep, Runtime } from "@holdfast/holdfast";
- *
- * using runtime = await Runtime.open();
- * const model = await loadModel("model.onnx");
- * const dataset = await openDataset("validation");
- * const options = { dataset, metrics: [accuracy()], accuracy: { maximalDrop: 0.01 } };
- * const result = await quantizeModel(runtime, model, options);
- * const names = result.groups.map(({ name }) => name);
- * for (const step of result.accuracy.trace) {
- *   const { action, groups, drop } = reportStep(step, "accuracy", (group) => names[group] ?? "");
- *   console.log(action, groups, drop);
- * }
- * ```
- */
-export function reportStep(step: Step, metric: string, nameOf: (group: number) => string): ReportedStep {
-  const { action, group, groups, values, drops, kept, reason, seconds, ranking } = step;
-  return {
-    action,
-    group: group === undefined ? null : nameOf(group),
-    groups: (group === undefined ? groups ?? [] : [group]).map(nameOf),
-    value: values[metric] ?? null,
-    drop: drops[metric] ?? null,
-    values,
-    drops,
-    kept,
-    reason,
-    explanation: REASONS[reason],
-    seconds,
-    evaluations: step.evaluations,
-    samples: step.samples,
-    networkEquivalents: step.networkEquivalents,
-    ranking: ranking
-      ? {
-        metric: ranking.metric,
-        samples: ranking.sampleCount,
-        scores: ranking.scores.map(({ group, score }) => ({ group: nameOf(group), score })),
-      }
-      : null,
-  };
 }

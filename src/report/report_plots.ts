@@ -1,7 +1,8 @@
 /** The plots of report.html. Each is an `<svg>` element, or undefined where there is nothing to draw. */
 import { COLORS, renderPlot } from "./plot.ts";
 import { kindOf, KINDS } from "./precision_kind.ts";
-import type { Report, ReportedMetric, ReportedStep } from "./report.ts";
+import type { Report, ReportedMetric } from "./report.ts";
+import type { ReportedStep } from "./steps.ts";
 import { formatAction, formatValue } from "./summary.ts";
 
 const WIDTH = 780;

@@ -1,6 +1,7 @@
 /** What people see at the end of a quantization, and of every step of it. */
 import { usualCandidate } from "./precision_kind.ts";
-import type { Report, ReportedGroup, ReportedMetric, ReportedStep } from "./report.ts";
+import type { Report, ReportedGroup, ReportedMetric } from "./report.ts";
+import type { ReportedStep } from "./steps.ts";
 import { formatBytes, formatCount, formatPlural, formatSeconds, formatTable } from "./table.ts";
 
 /** Where the results lie. */
@@ -86,8 +87,12 @@ export function formatStep(step: ReportedStep, metric: string, threshold?: numbe
 }
 
 /** What a step did, to which groups: `float for conv1`. */
-export function formatAction({ action, groups }: Pick<ReportedStep, "action" | "groups">): string {
-  return [ACTIONS[action], groups.join(", ")].filter(Boolean).join(" ");
+export function formatAction(
+  { action, groups, candidate }: Pick<ReportedStep, "action" | "groups" | "candidate">,
+): string {
+  if (action === "try" && candidate !== null) return `all groups with ${candidate}`;
+  const which = action === "mend" && candidate !== null ? `(${candidate})` : "";
+  return [ACTIONS[action], groups.join(", "), which].filter(Boolean).join(" ");
 }
 
 const ACTIONS: Readonly<Record<ReportedStep["action"], string>> = {

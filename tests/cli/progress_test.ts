@@ -81,6 +81,10 @@ Deno.test("QuantizationProgress.hear() shows every drop against what is allowed"
   const target = { name: "accuracy", direction: "higher_better", baseline: 0.9, threshold: 0.01, scale: 1 } as const;
   const spent = { evaluations: 1, samples: 50, reused: 0, networkEquivalents: 50, seconds: 2 };
   const state = { assignment: [], kept: true, ...spent };
+  progress.hear({ kind: "candidate", label: "performance", number: 1, count: 2 });
+  progress.hear({ kind: "candidate", label: "mixed", number: 2, count: 2 });
+  progress.hear({ kind: "phase", phase: "accuracy" });
+  lines.pop();
   progress.hear({ kind: "groups", names: ["first", "second"] });
   progress.hear({ kind: "targets", targets: [target] });
   progress.hear({ kind: "begin", action: "quantize", groups: [] });
@@ -97,10 +101,21 @@ Deno.test("QuantizationProgress.hear() shows every drop against what is allowed"
   progress.hear({ kind: "progress", done: 1, total: 2 });
   const [, drop] = shown.at(-1)!;
   assert.deepEqual([drop?.progress, drop?.text], [0.5, "0.020 of 0.010 allowed, 1 of 2 groups in float"]);
+  const third = { action: "try", values: { accuracy: 0.85 }, drops: { accuracy: 0.05 }, reason: "not_better" };
+  progress.hear({
+    kind: "step",
+    group: undefined,
+    step: { ...state, ...third, kept: false, assignment: [-1, 1] } as never,
+  });
+  assert.deepEqual(lines.splice(0, 2).map((line) => line.replace(/[\d.]+ s/, "0 s")), [
+    "  performance (0 s)",
+    "  mixed (0 s)",
+  ]);
   assert.deepEqual(lines, [
     "  2 groups",
     "  all groups in int8: accuracy 0.860, drop 0.040 of 0.010 allowed, kept: the state to start from (2.0 s, 25 samples/s)",
     "  float for second: accuracy 0.880, drop 0.020 of 0.010 allowed, kept: the drop is smaller than before (2.0 s, 25 samples/s)",
+    "  all groups with mixed: accuracy 0.850, drop 0.050 of 0.010 allowed, undone: the drop is not smaller than before (2.0 s, 25 samples/s)",
   ]);
 });
 

@@ -1,5 +1,6 @@
 /** A report with everything in it, its names as hostile as a model can make them. */
-import type { Report, ReportedStep } from "../../src/report/report.ts";
+import type { Report } from "../../src/report/report.ts";
+import type { ReportedStep } from "../../src/report/steps.ts";
 
 export const HOSTILE = `a"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;${"\u202e"}`;
 
@@ -8,6 +9,7 @@ function step(action: ReportedStep["action"], value: number | null, changes: Par
   return {
     action,
     group: null,
+    candidate: null,
     groups: [],
     value,
     drop,
