@@ -103,6 +103,7 @@ class WorkerPool implements DecodePool {
     const thread: Thread = { worker, tasks: [], ready: false };
     worker.onmessage = ({ data }: MessageEvent<WorkerReply>) => {
       if ("ready" in data) thread.ready = true;
+      else if ("unstartable" in data) this.#stop(unstartable(data.unstartable));
       else this.#finish(thread, data);
     };
     worker.onerror = (event) => {

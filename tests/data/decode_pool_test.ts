@@ -75,6 +75,17 @@ Deno.test("run() rejects when the worker module cannot be loaded", async () => {
   pool.close();
 });
 
+Deno.test("run() says why the decoders of a worker cannot be loaded", async () => {
+  const failing = new URL(`data:application/javascript,${
+    encodeURIComponent(`globalThis.onmessage = ({ data }) => {
+      if ("settings" in data) globalThis.postMessage({ unstartable: "no permission" });
+    };`)
+  }`);
+  const pool = createWorkerPool(SETTINGS, 1, failing);
+  await assert.rejects(pool.run("sample", "a.jpg"), refused(/^Cannot start the decoder of pictures: no permission$/));
+  pool.close();
+});
+
 Deno.test("close() rejects what is under way and what comes later", async () => {
   const pool = createWorkerPool(SETTINGS, 1, MORTAL);
   const pending = Array.from({ length: 40 }, (_, at) => pool.run("sample", `x${at}`));
