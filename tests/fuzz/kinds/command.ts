@@ -22,7 +22,17 @@ const CONFIGURATION = {
   },
 };
 const DATASET = { format: "npy", inputs: "x.npy", labels: "y.npy" };
-const COMPLETE = ["model.onnx", "report.html", "report.json"];
+/** What commands write in the end. */
+const RESULTS = {
+  quantize: ["model.onnx", "report.html", "report.json"],
+  rank: ["sensitivity.csv", "sensitivity.json"],
+  evaluate: ["profile.json"],
+  compare: ["compare.json"],
+  inspect: ["net.svg"],
+  init: ["dataset.json", "quantize.jsonc"],
+} as const;
+type Command = keyof typeof RESULTS;
+const COMMANDS: readonly Command[] = ["quantize", "quantize", "rank", "evaluate", "compare", "inspect", "init"];
 
 /** One file damaged, the others good. */
 function files(draw: Draw): Record<string, Uint8Array | string> {
@@ -42,7 +52,7 @@ function files(draw: Draw): Record<string, Uint8Array | string> {
   }
 }
 
-/** `quantize` from the command line on, in this process. */
+/** Commands from the command line on, in this process. */
 export const commandKind: Kind = {
   name: "command",
   needsGpu: true,
@@ -56,14 +66,32 @@ export const commandKind: Kind = {
           const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
           await Deno.writeFile(join(folder, name), bytes);
         }
-        return await complaintAboutRun(folder);
+        return await complaintAboutRun(draw.of(COMMANDS), folder);
       },
       [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
     };
   },
 };
 
-async function complaintAboutRun(folder: string): Promise<string | undefined> {
+function argsOf(command: Command, folder: string, output: string): string[] {
+  const model = join(folder, "net.onnx");
+  const data = ["--dataset", folder, "--limit", "12"];
+  switch (command) {
+    case "quantize":
+    case "rank":
+      return [command, model, "--config", join(folder, "config.json"), ...data, "--output", output];
+    case "evaluate":
+      return [command, model, ...data, "--profile", join(output, "profile.json")];
+    case "compare":
+      return [command, model, model, ...data, "--output", output];
+    case "inspect":
+      return [command, model, "--graph", join(output, "net.svg")];
+    case "init":
+      return [command, model, folder, "--output", output];
+  }
+}
+
+async function complaintAboutRun(command: Command, folder: string): Promise<string | undefined> {
   const said: string[] = [];
   const terminal: Terminal = {
     isLive: false,
@@ -72,16 +100,16 @@ async function complaintAboutRun(folder: string): Promise<string | undefined> {
     showLive: () => {},
   };
   const output = join(folder, "out");
-  const args = ["quantize", join(folder, "net.onnx"), "--config", join(folder, "config.json"), "--dataset", folder];
   const code = await runCommandLine({
-    args: [...args, "--output", output, "--limit", "12"],
+    args: argsOf(command, folder, output),
     terminal,
     signal: new AbortController().signal,
   });
   const errors = said.filter((line) => line.startsWith("error: "));
   const written = await namesIn(output);
   if (code === 0 || code === 3) {
-    return COMPLETE.every((name) => written.includes(name)) ? undefined : `ended with ${code}, wrote ${written}`;
+    const missing = RESULTS[command].filter((name) => !written.includes(name));
+    return missing.length === 0 ? undefined : `${command} ended with ${code} and did not write ${missing.join(", ")}`;
   }
   const half = written.filter((name) => name !== "journal.jsonl");
   if (half.length > 0) return `failed and left ${half.join(", ")}`;
