@@ -63,7 +63,7 @@ export class Memo {
       [assignment],
       (one) => evaluationKey(this.prefix, one, indices),
       indices,
-      async (_missing, take) => await take(0, await this.evaluator.evaluate(assignment, indices, signal)),
+      async ([one = []], take) => await take(0, await this.evaluator.evaluate(one, indices, signal)),
       signal,
     );
     return result as Evaluation;
@@ -80,7 +80,7 @@ export class Memo {
       assignments,
       (one) => evaluationKey(this.prefix, one, indices),
       indices,
-      (missing, take) => this.evaluator.evaluateEach(base, missing, indices, take, signal),
+      (missing, take) => this.evaluator.evaluateEach(this.#canonical(base), missing, indices, take, signal),
       signal,
     );
   }
@@ -102,7 +102,7 @@ export class Memo {
       async (missing, take) => {
         const takeValues: TakeResult<Float64Array> = (place, values) =>
           take(place, { values: {}, perSample: { [distance]: values } });
-        await evaluator.distances?.(distance, base, missing, indices, takeValues, signal);
+        await evaluator.distances?.(distance, this.#canonical(base), missing, indices, takeValues, signal);
       },
       signal,
     );
@@ -117,10 +117,11 @@ export class Memo {
     signal: AbortSignal | undefined,
   ): Promise<Evaluation[]> {
     signal?.throwIfAborted();
-    const keys = assignments.map(keyOf);
+    const canonical = assignments.map((one) => this.#canonical(one));
+    const keys = canonical.map(keyOf);
     const missing = new Map<string, Assignment>();
     for (const [place, key] of keys.entries()) {
-      const assignment = assignments[place] ?? [];
+      const assignment = canonical[place] ?? [];
       const found = this.#known.get(key) ?? this.journal?.get(key) ?? this.#partOfWhole(key, assignment, indices);
       if (found) this.#known.set(key, found);
       else missing.set(key, assignment);
@@ -128,6 +129,10 @@ export class Memo {
     this.#reused += keys.length - missing.size;
     if (missing.size > 0) await this.#fill(missing, indices?.length ?? this.evaluator.sampleCount, evaluate);
     return keys.map((key) => this.#known.get(key) as Evaluation);
+  }
+
+  #canonical(assignment: Assignment): Assignment {
+    return this.evaluator.canonical?.(assignment) ?? assignment;
   }
 
   /** The metrics over some samples, where those of the whole set are known and tell. */

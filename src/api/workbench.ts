@@ -35,6 +35,7 @@ import {
 import { candidateData, weightsOnly } from "./candidates.ts";
 import { type DecisionData, divideData } from "./decision_data.ts";
 import { DiskJournal } from "./journal.ts";
+import { EqualCandidates } from "./equal_candidates.ts";
 import { digestOfGraph, identityKey, journalIdentity } from "./journal_identity.ts";
 import { MEMORY_BUDGET } from "./memory_fit.ts";
 import type { Model } from "./model.ts";
@@ -69,6 +70,7 @@ export class Workbench {
   readonly #equalized: EqualizedNetwork | undefined;
   readonly #calibration: Dataset;
   readonly #statistics: GpuStatistics;
+  readonly #equal: EqualCandidates;
   /** Content of calibration options → candidate. */
   readonly #known = new Map<string, number>();
   #wrapped: readonly Metric[] | undefined;
@@ -92,6 +94,7 @@ export class Workbench {
     const samples = calibrationSamples(options, data.decisions);
     this.#calibration = samples.dataset;
     this.calibrationSamples = samples.count;
+    this.#equal = new EqualCandidates(this.prepared, this.candidates);
     this.#statistics = openStatistics(runtime, this.#network, samples, this.batchSize, options);
   }
 
@@ -198,7 +201,10 @@ export class Workbench {
   ): { readonly evaluator: Evaluator } & Disposable {
     const { evaluate, onEvent } = this.#options;
     const { tail } = this.#network;
-    if (evaluate) return { evaluator: new UserEvaluator(session, evaluate, tail), [Symbol.dispose]: () => {} };
+    const canonical = (assignment: Assignment) => this.#equal.canonical(assignment);
+    if (evaluate) {
+      return { evaluator: new UserEvaluator(session, evaluate, canonical, tail), [Symbol.dispose]: () => {} };
+    }
     using stack = new DisposableStack();
     const store = stack.use(new SampleStore(this.#runtime.gpu, dataset, this.#feed.inputs, this.#memoryBudget));
     const evaluator = stack.use(
@@ -212,6 +218,7 @@ export class Workbench {
         batch: this.batchSize,
         activationBudget: keepsActivations ? STORED_SHARE * this.#memoryBudget : 0,
         passBudget: PASS_SHARE * this.#memoryBudget,
+        canonical,
         onProgress: (done, total) => onEvent?.({ kind: "progress", done, total }),
       }),
     );

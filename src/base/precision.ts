@@ -68,6 +68,11 @@ export interface Evaluator {
     signal?: AbortSignal,
   ): Promise<void>;
   /**
+   * The assignment that stands for all that compute the same: candidates of a group may not differ. Absent where that is not known;
+   * then each stands for itself.
+   */
+  canonical?(assignment: Assignment): Assignment;
+  /**
    * Work done so far in forward passes of one sample through the whole network, never decreasing. Absent: every sample that was
    * evaluated counts 1.
    */

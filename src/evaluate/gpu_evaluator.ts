@@ -42,6 +42,8 @@ export interface GpuEvaluatorParts {
   readonly activationBudget?: number;
   /** Bytes of GPU memory for activations that the evaluations of one `evaluateEach` start from in turn; none where absent. */
   readonly passBudget?: number;
+  /** As `Evaluator.canonical`. */
+  readonly canonical?: (assignment: Assignment) => Assignment;
   /** Hears of samples done within the evaluations under way. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -90,6 +92,10 @@ export class GpuEvaluator implements Evaluator {
     };
     const entries = entrySteps(session.plan, parts.layout?.groups ?? []);
     this.#cuts = new StoredCuts(gpu, session, chooseCuts(session.plan, entries, shareFrom, limits));
+  }
+
+  canonical(assignment: Assignment): Assignment {
+    return this.#parts.canonical?.(assignment) ?? assignment;
   }
 
   /** Forward passes of one sample through the whole network that were spent so far. */

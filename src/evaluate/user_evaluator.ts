@@ -34,14 +34,27 @@ export class UserEvaluator implements Evaluator {
   readonly #session: Session;
   readonly #evaluation: UserEvaluation;
   readonly #tail: HostTail | undefined;
+  readonly #canonical: (assignment: Assignment) => Assignment;
 
-  /** `tail` makes the network's outputs of the session's, where the network ends on the host. */
-  constructor(session: Session, evaluation: UserEvaluation, tail?: HostTail) {
+  /**
+   * `canonical` as `Evaluator.canonical`; `tail` makes the network's outputs of the session's, where the network ends on the host.
+   */
+  constructor(
+    session: Session,
+    evaluation: UserEvaluation,
+    canonical: (assignment: Assignment) => Assignment,
+    tail?: HostTail,
+  ) {
+    this.#canonical = canonical;
     this.sampleCount = evaluation.sampleCount;
     this.metrics = evaluation.metrics;
     this.#session = session;
     this.#evaluation = evaluation;
     this.#tail = tail;
+  }
+
+  canonical(assignment: Assignment): Assignment {
+    return this.#canonical(assignment);
   }
 
   async evaluate(

@@ -105,6 +105,26 @@ Deno.test("Memo counts the evaluator's own network equivalents when it reports t
   assert.deepEqual([before, memo.spent.networkEquivalents], [0.5, 1]);
 });
 
+Deno.test("Memo evaluates what computes the same once", async () => {
+  const problem = inventedProblem(ERRORS);
+  // The second candidate of every group is taken to be the first.
+  const evaluator = {
+    ...problem.evaluator,
+    canonical: (one: readonly number[]) => one.map((state) => Math.min(state, 0)),
+  };
+  const memo = new Memo(evaluator);
+  const [first, second] = [problem.groups.map(() => 0), problem.groups.map(() => 1)];
+  const found = await memo.evaluate(second);
+  assert.deepEqual(found, await problem.evaluator.evaluate(first));
+  assert.equal(await memo.evaluate(first), found);
+  const float = problem.groups.map(() => -1);
+  const each = await memo.evaluateEach(second, [second, float, first], [1, 2, 3]);
+  assert.equal(each[0], each[2]);
+  const distances = await memo.distances("kl", second, [second, first], [1, 2, 3]);
+  assert.equal(distances?.[0], distances?.[1]);
+  assert.deepEqual([memo.spent.evaluations, memo.spent.reused], [4, 1 + 1 + 1]);
+});
+
 Deno.test("Memo refuses results that are fewer than the assignments", async () => {
   const problem = inventedProblem(ERRORS);
   const evaluator = { ...problem.evaluator, evaluateEach: () => Promise.resolve() };
