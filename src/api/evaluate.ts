@@ -14,6 +14,7 @@ import { Session } from "../run/session.ts";
 import type { HostTensor } from "../base/tensor.ts";
 import { guardBatch } from "./batch_guard.ts";
 import { fitMemory, type MemoryFit } from "./memory_fit.ts";
+import { checkLabels } from "./check_task.ts";
 import type { Model } from "./model.ts";
 import { chooseBatch, feedOf, prepareNetwork } from "./network.ts";
 import type { Runtime } from "./runtime.ts";
@@ -71,6 +72,7 @@ export async function evaluateModel(
 ): Promise<EvaluateResult> {
   const { limit, signal } = options;
   const indices = firstIndices(dataset, limit);
+  checkLabels(model, limitDataset(dataset, limit), options.metrics);
   const float = await referenceOutputs(runtime, dataset, options);
   return await fitMemory(runtime, options, async (fit) => {
     using bench = await openEvaluator(runtime, model, limitDataset(dataset, limit), { ...options, float }, fit);

@@ -54,7 +54,7 @@ export async function proposeSetup(model: Model, folder: string, options: SetupO
   const proposal = proposeDataset(model, survey);
   const metric = proposeMetric(model.graph, proposal.labels[0]?.kind);
   const { openRuntime, probeSamples = PROBE_SAMPLES, signal, onTrial } = options;
-  const { choice, trials } = openRuntime && proposal.labels.length > 0
+  const probed = openRuntime && proposal.labels.length > 0
     ? await probeDatasets({
       runtime: await openRuntime(),
       model,
@@ -66,8 +66,21 @@ export async function proposeSetup(model: Model, folder: string, options: SetupO
       onTrial,
     })
     : { choice: FIRST_CHOICE, trials: [] };
+  const { trials } = probed;
+  const isChance = areChance(model, trials, metric);
+  // What is no better than chance says nothing: the likeliest is as good as any.
+  const choice = isChance ? FIRST_CHOICE : probed.choice;
   const document = prefixed(documentOf(survey, proposal, choice), options.pathPrefix ?? "");
-  const facts: SetupFacts = { model, modelPath: options.modelPath, survey, proposal, choice, document, metric, trials };
+  const facts: SetupFacts = {
+    model,
+    modelPath: options.modelPath,
+    survey,
+    proposal,
+    choice,
+    document,
+    metric,
+    trials: isChance ? [] : trials,
+  };
   const entry = document as unknown as Readonly<Record<string, unknown>>;
   return {
     dataset: document,
@@ -81,7 +94,7 @@ export async function proposeSetup(model: Model, folder: string, options: SetupO
     metric,
     metricText: metricText(metric),
     trials,
-    notes: [...proposal.notes, ...doubts(model, trials, metric), ...quantizability(model), ...unprobed(facts)],
+    notes: [...proposal.notes, ...(isChance ? [CHANCE] : doubts(trials)), ...quantizability(model), ...unprobed(facts)],
   };
 }
 
@@ -100,22 +113,30 @@ function prefixed(document: DatasetDocument, prefix: string): DatasetDocument {
   };
 }
 
-/** What the probe's values give reason to doubt. */
-function doubts({ graph }: Model, [best, second]: readonly Trial[], { name }: MetricProposal): string[] {
-  if (best?.value === undefined) return [];
-  const { value, samples } = best;
+const CHANCE =
+  "No preprocessing gives more than chance: labels may be of other classes or in another order, or the preprocessing is one that was not tried";
+
+/** Whether no trial is right more often than a guess among the classes. */
+function areChance({ graph }: Model, trials: readonly Trial[], { name }: MetricProposal): boolean {
   const classes = vectorLength(graph.outputs[0]);
-  const error = Math.sqrt(Math.max(value * (1 - value), 1 / samples) / samples);
-  if (name === "accuracy" && classes !== undefined && value <= 1 / classes + 2 * error) {
-    return [
-      `No preprocessing gives more than chance (${name} ${
-        value.toFixed(3)
-      }): labels may be of other classes or in another order, or the preprocessing is one that was not tried`,
-    ];
-  }
-  const isClose = second?.value !== undefined && second.samples === samples && Math.abs(value - second.value) <= error;
+  if (name !== "accuracy" || classes === undefined || trials.length === 0) return false;
+  return trials.every(({ value = 0, samples }) => value <= 1 / classes + 3 * standardError(1 / classes, samples));
+}
+
+function standardError(share: number, samples: number): number {
+  return Math.sqrt(Math.max(share * (1 - share), 1 / samples) / samples);
+}
+
+/** What the probe could not decide. */
+function doubts([best, second]: readonly Trial[]): string[] {
+  if (best?.value === undefined || second?.value === undefined || second.samples !== best.samples) return [];
+  const isClose = Math.abs(best.value - second.value) <= standardError(best.value, best.samples);
   return isClose
-    ? [`${samples} samples cannot tell "${best.name}" from "${second.name}": --probe ${4 * samples} tries more`]
+    ? [
+      `${best.samples} samples cannot tell "${best.name}" from "${second.name}": --probe ${
+        4 * best.samples
+      } tries more`,
+    ]
     : [];
 }
 

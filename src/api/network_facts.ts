@@ -139,9 +139,9 @@ export function attentionProduct({ nodes }: Graph): Node | undefined {
   return nodes.find(({ type, inputs }) => type === "MatMul" && inputs.some((name) => softmaxes.has(name)));
 }
 
-/** A node that quantizes: what has one is quantized already. */
+/** A node that quantizes activations. Weights alone may be stored as codes: the network computes in float all the same. */
 export function quantizingNode({ nodes }: Graph): Node | undefined {
   return nodes.find(({ type }) =>
-    /^(QuantizeLinear|DequantizeLinear|QLinear\w+|ConvInteger|MatMulInteger)$/.test(type)
+    /^(QuantizeLinear|DynamicQuantizeLinear|QLinear\w+|ConvInteger|MatMulInteger)$/.test(type)
   );
 }

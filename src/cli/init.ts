@@ -107,9 +107,9 @@ function textOf(
 ): string {
   const shown = (
     value: unknown,
-  ) => (value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value));
+  ) => (value === undefined ? "no entry" : typeof value === "string" ? value : JSON.stringify(value));
   const parts = [
-    "Guessed",
+    "What the files say, and why",
     ...reasons.map(({ key, value, reason }) => `  ${key}: ${shown(value)}\n    ${reason}`),
     ...(trials.length > 1
       ? [

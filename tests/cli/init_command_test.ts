@@ -7,9 +7,10 @@ import { parseConfiguration } from "../../mod.ts";
 import { standardErrorsAbove } from "../../src/api/probe_score.ts";
 import { configurationSchema, datasetSchema } from "../../src/api/schema.ts";
 import { quantizeLinear } from "../../src/ops/quantize_linear.ts";
-import { withFolder } from "../data/fixtures.ts";
+import { createRandom } from "../../src/base/random.ts";
+import { npy, withFolder } from "../data/fixtures.ts";
 import { fileOf } from "../fixtures/classifier.ts";
-import { type Affine, labelledPictures, pictureClassifier } from "../fixtures/picture_classifier.ts";
+import { type Affine, labelledPictures, PICTURE_CLASSES, pictureClassifier } from "../fixtures/picture_classifier.ts";
 import { openTestGpu } from "../support/adapter.ts";
 import { assertRefused, runCli } from "../support/command_line.ts";
 import { sharedData } from "../support/shared_data.ts";
@@ -83,6 +84,20 @@ Deno.test("init --no-probe takes the likeliest, and says that it is a guess", ()
       /the normalization is another one: -1 to 1, 0 to 1/,
     );
   }));
+
+Deno.test("init takes the likeliest, and says so, where no preprocessing is better than chance", needsGpu, () => {
+  const { "x.npy": samples } = labelledPictures(40, UNIT);
+  const drawn = createRandom(3);
+  const labels = BigInt64Array.from({ length: 40 }, () => BigInt(Math.floor(PICTURE_CLASSES * drawn())));
+  const files = { "net.onnx": model, "data/x.npy": samples, "data/y.npy": npy("<i8", [40], labels) };
+  return withFolder(files, async (folder) => {
+    const args = ["init", join(folder, "net.onnx"), join(folder, "data"), "--output", folder, "--json"];
+    const { dataset, notes, trials } = JSON.parse((await runCli(args)).out);
+    assert.equal(dataset.preprocessing[0].mean[0], 123.675, "ImageNet");
+    assert.match(notes.join(), /No preprocessing gives more than chance/);
+    assert.ok(trials.length > 5);
+  });
+});
 
 Deno.test("init overwrites nothing without --force", () =>
   withFolder({ "net.onnx": model, ...labelledPictures(8, UNIT), "dataset.json": "mine" }, async (folder) => {
