@@ -2,6 +2,7 @@
 import { resolveOptions } from "../accuracy/options.ts";
 import { FLOAT } from "../base/precision.ts";
 import { elementCount } from "../base/tensor.ts";
+import { isEqualizable } from "../quantize/equalization.ts";
 import { activationEstimator, needsHistogram } from "../quantize/estimators.ts";
 import type { Forecast, ForecastGroup, ForecastMemory } from "../report/forecast.ts";
 import type { Session } from "../run/session.ts";
@@ -27,7 +28,9 @@ export async function forecastQuantization(
   const resolved = resolveOptions(loopOptions(options));
   const list = candidatesFor(options, resolved);
   refuseQuantized(model);
-  const bench = await Workbench.open(runtime, model, { ...options, journal: undefined });
+  // Equalizing takes a pass over the calibration samples and changes no group.
+  const equalization = { channelAlignment: false };
+  const bench = await Workbench.open(runtime, model, { ...options, journal: undefined, equalization });
   refuseWithoutGroups(model, bench.groups, bench.prepared.skipped);
   const { decisions } = bench.data;
   checkLabels(model, decisions, options.metrics);
@@ -35,9 +38,10 @@ export async function forecastQuantization(
   const rankingSamples = Math.min(resolved.rankingSubsetSize, decisions.length);
   using session = await bench.openSession();
   const timing = await timeBatches(bench, session, options.signal);
-  const passes = list.options.some((one) => needsHistogram(activationEstimator("asymmetric", one.activationRange)))
-    ? 2
-    : 1;
+  const hasHistograms = list.options.some((one) =>
+    needsHistogram(activationEstimator("asymmetric", one.activationRange))
+  );
+  const passes = 1 + (hasHistograms ? 1 : 0) + (isEqualizable(bench.typed, options.equalization ?? {}) ? 1 : 0);
   return {
     model: model.name,
     dataset: decisions.name,

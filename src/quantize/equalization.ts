@@ -26,6 +26,16 @@ export interface EqualizedNetwork extends EditedNetwork {
 /** Share of the spread that weights take over, as its authors recommend. */
 const ALPHA = 0.5;
 
+/** Whether the options ask for anything that fits the network, which then takes a pass over the samples. */
+export function isEqualizable(typed: TypedGraph, options: EqualizationOptions): boolean {
+  const { pairs, values } = findEqualizable(new GraphView(typed), options);
+  return pairs.length + values.length > 0;
+}
+
+function findEqualizable(view: GraphView, { channelAlignment = true, smoothQuant }: EqualizationOptions) {
+  return { pairs: channelAlignment ? findAlignable(view) : [], values: smoothQuant ? findSmoothable(view) : [] };
+}
+
 /**
  * Equalizes a typed network by one pass over the samples; undefined where the options ask for nothing or nothing in the network fits.
  * Throws UsageError for an `alpha` outside 0 to 1.
@@ -33,13 +43,12 @@ const ALPHA = 0.5;
 export async function equalize(
   typed: TypedGraph,
   source: ChannelStatisticsSource,
-  { channelAlignment = true, smoothQuant }: EqualizationOptions,
+  options: EqualizationOptions,
 ): Promise<EqualizedNetwork | undefined> {
-  const alpha = smoothQuant?.alpha ?? ALPHA;
+  const alpha = options.smoothQuant?.alpha ?? ALPHA;
   if (!(alpha >= 0 && alpha <= 1)) throw new UsageError(`Cannot use smooth_quant_alpha ${alpha}: expected 0 to 1`);
   const view = new GraphView(typed);
-  const pairs = channelAlignment ? findAlignable(view) : [];
-  const values = smoothQuant ? findSmoothable(view) : [];
+  const { pairs, values } = findEqualizable(view, options);
   if (pairs.length + values.length === 0) return undefined;
   const statistics = await source.channelQuantiles([...alignmentRequests(pairs), ...smoothingRequests(view, values)]);
   const ends = (place: number) => ({ low: statistics[2 * place]!, high: statistics[2 * place + 1]! });
