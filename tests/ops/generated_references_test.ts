@@ -29,6 +29,12 @@ const CLOSE = { relative: 2e-4, absolute: 2e-4 };
 const DEVIATIONS: Readonly<Record<string, (drawn: DrawnCase) => boolean>> = {
   // With align_corners an axis of extent 1 is at -1; ONNX Runtime divides by zero.
   AffineGrid: ({ inputs, attributes }) => attributes?.["align_corners"] === 1 && [...inputs[1]!.value!].includes(1),
+  // Of one axis with dilation it leaves out columns, where PyTorch's fold and the specification do not.
+  Col2Im: ({ inputs, attributes }) =>
+    inputs[1]!.shape[0] === 1 && (attributes?.["dilations"] as readonly number[])[0]! > 1,
+  // It divides by a deviation of 0, to which the specification adds 1e-9.
+  MeanVarianceNormalization: ({ inputs, attributes }) =>
+    (attributes?.["axes"] as readonly number[]).every((axis) => inputs[0]!.shape[axis] === 1),
   // It says so itself: "the existing summation for max mode is incorrect".
   RoiAlign: ({ attributes }) => attributes?.["mode"] === "max",
 };
