@@ -63,6 +63,21 @@ export const CONV_CASES = ([
     attributes: { group: 4, pads: [2, 1, 1, 2] },
   },
   {
+    name: "rows of pairs, past a tile",
+    inputs: [f32(1, 3, 5, 14), f32(5, 3, 3, 3), f32(5)],
+    attributes: { pads: [1, 1, 1, 1] },
+  },
+  {
+    name: "depthwise over rows of pairs, past a tile",
+    inputs: [f32(2, 3, 5, 22), f32(3, 1, 3, 3), f32(3)],
+    attributes: { group: 3, strides: [1, 2], pads: [1, 1, 1, 1] },
+  },
+  {
+    name: "depthwise over rows of pairs, without stride",
+    inputs: [f32(2, 3, 5, 14), f32(3, 1, 3, 3), f32(3)],
+    attributes: { group: 3, pads: [1, 1, 1, 1] },
+  },
+  {
     name: "depthwise with a channel multiplier",
     inputs: [f32(2, 3, 6, 6), f32(6, 1, 3, 3), f32(6)],
     attributes: { group: 3, pads: [1, 1, 1, 1] },

@@ -1,6 +1,6 @@
 /** The unrolled part of shaders/conv.wgsl for one tile. */
 import { accumulators, sharedQuads, tileStore, unroll } from "./tile_code.ts";
-import { rowSegment, type UnrolledTaps } from "./row_segment.ts";
+import { rowSegment, type RunLength, type UnrolledTaps } from "./row_segment.ts";
 
 /** What the generated functions depend on. */
 export interface ConvCode {
@@ -9,17 +9,16 @@ export interface ConvCode {
   /** Invocations that share weights through broadcasts; 0 for none. */
   readonly lanes: number;
   readonly hasBias: boolean;
-  /** Whether the rows of y are whole numbers of quads. */
-  readonly storesQuads: boolean;
-  /** Whether the rows of x are. */
-  readonly readsQuads: boolean;
+  /** Runs that the rows of y, and of x, are whole numbers of. */
+  readonly stores: RunLength;
+  readonly reads: RunLength;
   /** undefined for a loop over the taps of a kernel row. */
   readonly taps: UnrolledTaps | undefined;
 }
 
 /** The types `Q` and `Y` and the functions `clear`, `taps` and `store` that the kernel calls. */
 export function convFunctions(code: ConvCode): string {
-  const segment = rowSegment(code.columns, code.taps, code.readsQuads);
+  const segment = rowSegment(code.columns, code.taps, code.reads);
   return `${accumulators(code.rows, code.columns / 4)}
 ${segment.functions}
 fn taps(line_at: u32, width: u32, first_x: i32, w_at: u32, lane: u32) {

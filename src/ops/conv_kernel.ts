@@ -4,7 +4,7 @@ import { type Dispatch, dispatch, linearGrid, type Lowering, type Shader, type S
 import type { KernelTarget, Tile } from "../base/kernel_target.ts";
 import { convFunctions } from "./conv_code.ts";
 import { LoweringBuilder, packRows } from "./packing.ts";
-import { segmentLength, type UnrolledTaps } from "./row_segment.ts";
+import { runLength, segmentLength, type UnrolledTaps } from "./row_segment.ts";
 import { sumSlices } from "./slices.ts";
 import { convTile } from "./tiles.ts";
 import { type AxisWindow, threeAxes } from "./sliding_window.ts";
@@ -170,8 +170,8 @@ function product(conv: Convolution, tile: Tile, weights: Slot, target: Slot): Di
       columns: tile.columns,
       lanes: tile.lanes,
       hasBias,
-      storesQuads: x.output % 4 === 0,
-      readsQuads: x.input % 4 === 0,
+      stores: runLength(x.output),
+      reads: runLength(x.input),
       taps: unrolledTaps(x, tile.columns),
     }),
     storesQuads: x.output % 4 === 0,

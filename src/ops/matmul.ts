@@ -79,6 +79,7 @@ const CASES = ([
   { name: "matrices", inputs: [f32(3, 4), f32(4, 5)] },
   { name: "quads", inputs: [f32(16, 8), f32(8, 16)] },
   { name: "one past every tile", inputs: [f32(17, 5), f32(5, 129)] },
+  { name: "rows of pairs", inputs: [f32(5, 6), f32(6, 22)] },
   { name: "vector times matrix", inputs: [f32(7), f32(7, 9)] },
   { name: "matrix times vector", inputs: [f32(9, 7), f32(7)] },
   { name: "vector times vector", inputs: [f32(70), f32(70)] },

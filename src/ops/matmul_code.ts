@@ -1,4 +1,5 @@
 /** The unrolled part of shaders/matmul.wgsl for one tile. */
+import type { RunLength } from "./row_segment.ts";
 import { accumulators, type AddendKind, sharedQuads, tileStore, unroll } from "./tile_code.ts";
 
 /** What the generated functions depend on. */
@@ -10,8 +11,8 @@ export interface MatmulCode {
   /** Steps along the depth that one call makes. */
   readonly steps: number;
   readonly addend: AddendKind;
-  /** Whether the rows of y are whole numbers of quads. */
-  readonly storesQuads: boolean;
+  /** Runs that the rows of y are whole numbers of. */
+  readonly stores: RunLength;
 }
 
 /** The type `Y` and the functions `clear`, `place`, `step` and `store` that the kernel calls. */

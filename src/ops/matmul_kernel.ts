@@ -6,6 +6,7 @@ import { UnsupportedError } from "../base/errors.ts";
 import { matmulFunctions } from "./matmul_code.ts";
 import { alignRows, LoweringBuilder, type MatrixList, type Packed, packRows } from "./packing.ts";
 import { type Addend, sumSlices } from "./slices.ts";
+import { runLength } from "./row_segment.ts";
 import type { AddendKind } from "./tile_code.ts";
 import { matmulTile } from "./tiles.ts";
 
@@ -188,7 +189,7 @@ function product(
       lanes: tile.lanes,
       steps,
       addend: addendKind(c),
-      storesQuads: columns % 4 === 0,
+      stores: runLength(columns),
     }),
     storesQuads: columns % 4 === 0,
     workgroups: linearGrid(groups, 1),

@@ -15,6 +15,11 @@ const POWERS: Tolerance = {
 
 /** Geometry that every pool shares; each name once. */
 const WINDOWS: readonly OpCase[] = [
+  {
+    name: "rows of pairs, past a tile",
+    inputs: [f32(1, 2, 5, 14)],
+    attributes: { kernel_shape: [3, 3], pads: [1, 1, 1, 1] },
+  },
   { name: "2x2 stride 2", inputs: [f32(2, 3, 6, 8)], attributes: { kernel_shape: [2, 2], strides: [2, 2] } },
   {
     name: "3x3 stride 2 with pads",

@@ -14,47 +14,60 @@ export function segmentLength(columns: number, { kernel, stride, dilation }: Unr
   return (columns - 1) * stride + (kernel - 1) * dilation + 1;
 }
 
-/** Quads with at least this many wanted elements are loaded whole: on lavapipe a vec4 costs as much as two scalars. */
-const WORTH_A_QUAD = 3;
+/** Adjacent elements of a row that are loaded or stored as one vector: as many as divide the row. */
+export type RunLength = 1 | 2 | 4;
+
+/** The longest runs that a row of so many elements is a whole number of. */
+export function runLength(elements: number): RunLength {
+  return elements % 4 === 0 ? 4 : elements % 2 === 0 ? 2 : 1;
+}
+
+/** The WGSL type of a run. */
+export function runType(length: RunLength): string {
+  return length === 1 ? "f32" : `vec${length}<f32>`;
+}
+
+/** Runs with at least this many wanted elements are loaded whole: on lavapipe a vector costs as much as two scalars at most. */
+const WORTH_A_VECTOR = { 1: Infinity, 2: 2, 4: 3 } as const;
 
 /**
  * Statements that define `s0`, `s1`, …: the elements of the row from `first_x` on, `outside` past its ends, with the
  * functions and the type `Q` that they need. Kernels declare `x: array<f32>` and, over the same buffer, `xq: array<Q>`. Rows
- * start at `line_at` and have `width` elements, a multiple of 4 where `readsQuads`; then `first_x + before` has to be one too.
+ * start at `line_at` and have `width` elements, a multiple of `reads`; `first_x + before` has to be one too.
  */
 export function rowSegment(
   columns: number,
   taps: UnrolledTaps | undefined,
-  readsQuads: boolean,
+  reads: RunLength,
   outside = "0.0",
 ): { functions: string; loads: string } {
-  const quads = readsQuads && taps !== undefined && (columns * taps.stride) % 4 === 0;
-  const functions = `alias Q = ${quads ? "vec4<f32>" : "f32"};
+  const run = taps === undefined || (columns * taps.stride) % reads !== 0 ? 1 : reads;
+  const functions = `alias Q = ${runType(run)};
 fn input_at(line_at: u32, width: u32, place: i32) -> f32 {
   let is_inside = place >= 0 && u32(place) < width;
   return select(${outside}, x[select(0u, line_at + u32(place), is_inside)], is_inside);
 }
 ${
-    quads
-      ? `fn inputs_at(line_at: u32, width: u32, place: i32) -> vec4<f32> {
+    run > 1
+      ? `fn inputs_at(line_at: u32, width: u32, place: i32) -> Q {
   let is_inside = place >= 0 && u32(place) < width;
-  return select(vec4<f32>(${outside}), xq[select(0u, (line_at + u32(place)) / 4u, is_inside)], is_inside);
+  return select(Q(${outside}), xq[select(0u, (line_at + u32(place)) / ${run}u, is_inside)], is_inside);
 }`
       : ""
   }`;
-  return { functions, loads: taps ? segmentLoads(columns, taps, quads) : "" };
+  return { functions, loads: taps ? segmentLoads(columns, taps, run) : "" };
 }
 
-function segmentLoads(columns: number, taps: UnrolledTaps, quads: boolean): string {
+function segmentLoads(columns: number, taps: UnrolledTaps, run: RunLength): string {
   const wanted = new Set<number>();
   for (let column = 0; column < columns; column++) {
     for (let kx = 0; kx < taps.kernel; kx++) wanted.add(column * taps.stride + kx * taps.dilation);
   }
-  const byQuad = Map.groupBy([...wanted].sort((a, b) => a - b), (place) => Math.floor((place - taps.before) / 4));
+  const runs = Map.groupBy([...wanted].sort((a, b) => a - b), (place) => Math.floor((place - taps.before) / run));
   const lines: string[] = [];
-  for (const [quad, places] of byQuad) {
-    const start = 4 * quad + taps.before;
-    if (!quads || places.length < WORTH_A_QUAD) {
+  for (const [number, places] of runs) {
+    const start = run * number + taps.before;
+    if (places.length < WORTH_A_VECTOR[run]) {
       lines.push(...places.map((place) => `  let s${place} = input_at(line_at, width, first_x + ${place});`));
       continue;
     }

@@ -2,7 +2,7 @@
 import code from "../../shaders/sliding_block.wgsl" with { type: "text" };
 import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import type { BlockTile, KernelTarget } from "../base/kernel_target.ts";
-import { segmentLength } from "./row_segment.ts";
+import { runLength, segmentLength } from "./row_segment.ts";
 import { blockFunctions, type BlockKind } from "./sliding_block_code.ts";
 import { type AxisWindow, threeAxes } from "./sliding_window.ts";
 import { blockTileOf } from "./tiles.ts";
@@ -117,8 +117,8 @@ export function blockDispatch(block: SlidingBlock, tile: BlockTile): Dispatch {
       down: { kernel: y.kernel, stride: y.stride, dilation: y.dilation },
       along: { kernel: x.kernel, stride: x.stride, dilation: x.dilation, before: x.before },
       hasBias: block.bias !== undefined,
-      storesQuads: x.output % 4 === 0,
-      readsQuads: x.input % 4 === 0,
+      stores: runLength(x.output),
+      reads: runLength(x.input),
     }),
     storesQuads: x.output % 4 === 0,
     workgroups: linearGrid(length, WORKGROUP_SIZE),

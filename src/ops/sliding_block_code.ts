@@ -1,5 +1,5 @@
 /** The unrolled part of shaders/sliding_block.wgsl for one tile. */
-import { rowSegment, type UnrolledTaps } from "./row_segment.ts";
+import { rowSegment, type RunLength, runType, type UnrolledTaps } from "./row_segment.ts";
 import { accumulators, component, storeQuad, unroll } from "./tile_code.ts";
 
 /** What the windows compute. */
@@ -15,18 +15,18 @@ export interface BlockCode {
   readonly down: Omit<UnrolledTaps, "before">;
   readonly along: UnrolledTaps;
   readonly hasBias: boolean;
-  /** Whether the rows of y, and of x, are whole numbers of quads. */
-  readonly storesQuads: boolean;
-  readonly readsQuads: boolean;
+  /** Runs that the rows of y, and of x, are whole numbers of. */
+  readonly stores: RunLength;
+  readonly reads: RunLength;
 }
 
 /** The types `Q`, `W` and `Y` and the functions `clear`, `block` and `store` that the kernel calls. */
 export function blockFunctions(code: BlockCode): string {
   const { kind, lines, columns, down, along } = code;
   const quads = columns / 4;
-  const segment = rowSegment(columns, along, code.readsQuads, "params.outside");
+  const segment = rowSegment(columns, along, code.reads, "params.outside");
   const weights = kind === "convolution" ? Math.ceil(down.kernel * along.kernel / 4) : 0;
-  return `alias Y = ${code.storesQuads ? "vec4<f32>" : "f32"};
+  return `alias Y = ${runType(code.stores)};
 alias W = ${weights > 0 ? "vec4<f32>" : "f32"};
 ${accumulators(lines, quads, kind === "max" ? "vec4<f32>(params.outside)" : "vec4<f32>()")}
 ${segment.functions}
@@ -34,7 +34,7 @@ fn block(plane_at: u32, first_y: i32, first_x: i32, w_at: u32) {
 ${unroll(weights, (quad) => `  let w${quad} = w[w_at + ${quad}u];`)}
 ${inputLines(code).map((line) => inputLine(code, line, segment.loads)).join("\n")}
 }
-${storeQuad(code.storesQuads)}
+${storeQuad(code.stores)}
 ${kind.startsWith("average") ? COUNT : ""}
 fn store(line: u32, column: u32, y_at: u32, channel: u32, first: vec3<i32>) {
 ${code.hasBias ? "  let bias = c[channel];" : ""}

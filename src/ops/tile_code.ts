@@ -3,6 +3,7 @@
  * unrolling it and accumulators from living in registers: on lavapipe the same product with loops over constant bounds
  * was 4 to 17 times slower.
  */
+import { type RunLength, runType } from "./row_segment.ts";
 
 /** `count` lines made by `line`, joined. */
 export function unroll(count: number, line: (index: number) => string): string {
@@ -72,8 +73,8 @@ export interface TileStore {
   /** Column of a quad, and its place in the first row of y. */
   readonly quadColumn: (quad: number) => string;
   readonly quadAt: (quad: number) => string;
-  /** Whether the rows of y are whole numbers of quads, so that y is stored as vec4. */
-  readonly storesQuads: boolean;
+  /** Runs that the rows of y are whole numbers of, and are stored in. */
+  readonly stores: RunLength;
 }
 
 /**
@@ -82,8 +83,8 @@ export interface TileStore {
  */
 export function tileStore(tile: TileStore): string {
   const quads = tile.columns / 4;
-  return `alias Y = ${tile.storesQuads ? "vec4<f32>" : "f32"};
-${storeQuad(tile.storesQuads)}
+  return `alias Y = ${runType(tile.stores)};
+${storeQuad(tile.stores)}
 fn store(row: u32, column: u32, y_at: u32, c_at: u32) {
 ${tile.addend === "per_column" ? unroll(quads, (quad) => `  let c${quad} = ${addendQuad(tile, "", quad)};`) : ""}
 ${tile.rows > ROWS_PER_TURN ? storeInTurns(tile, quads) : unroll(tile.rows, (row) => storeRow(tile, row, quads))}
@@ -138,10 +139,18 @@ ${unroll(quads, store)}
 }
 
 /** `store_quad(value, at, column)`: stores those of four results whose column is below `params.columns`. */
-export function storeQuad(storesQuads: boolean): string {
-  if (storesQuads) {
+export function storeQuad(stores: RunLength): string {
+  if (stores === 4) {
     return `fn store_quad(value: vec4<f32>, at: u32, column: u32) {
   if (column < params.columns) { y[at / 4u] = finish4(value, at); }
+}`;
+  }
+  if (stores === 2) {
+    return `fn store_quad(value: vec4<f32>, at: u32, column: u32) {
+  if (column >= params.columns) { return; }
+  let finished = finish4(value, at);
+  y[at / 2u] = finished.xy;
+  if (column + 2u < params.columns) { y[at / 2u + 1u] = finished.zw; }
 }`;
   }
   const rest = (part: number) =>

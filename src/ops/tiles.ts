@@ -70,7 +70,7 @@ export function matmulTiles(shape: MatmulShape, { isSoftware, lanes }: KernelTar
     { rows: tall, columns: wide(tall), steps, ...common },
     { rows: tall, columns: wide(tall), steps: 3 - steps, ...common },
     ...others.map((height) => ({ rows: height, columns: wide(height), steps, ...common })),
-    ...(tall === 32 && width > 8 ? [{ rows: 64, columns: 8, steps, ...common }] : []),
+    ...(tall === 32 && rows > 32 && width > 8 ? [{ rows: 64, columns: 8, steps, ...common }] : []),
   ];
 }
 
