@@ -50,6 +50,14 @@ export function checkBinding(gpu: Gpu, byteLength: number, label: string): void 
   );
 }
 
+/** Throws OutOfMemoryError where the adapter has no room for buffers of so many bytes together, as far as it is known. */
+export function checkRoom(gpu: Gpu, byteLength: number): void {
+  if (byteLength <= gpu.room) return;
+  throw new OutOfMemoryError(
+    `Cannot allocate buffers of ${byteLength} bytes: the machine, whose memory the adapter uses, has ${gpu.room} left`,
+  );
+}
+
 /** Writes words into a buffer in chunks, each released at once: without a submit the queue keeps every staging copy. */
 export function writeWords(gpu: Gpu, buffer: GPUBuffer, words: Uint32Array<ArrayBuffer>, byteOffset = 0): void {
   const step = UPLOAD_CHUNK / 4;

@@ -2,6 +2,7 @@
 import { DeviceError, OutOfMemoryError } from "../base/errors.ts";
 import type { KernelTarget } from "../base/kernel_target.ts";
 import { defaultKnob, KNOBS } from "../base/knobs.ts";
+import { availableMemory } from "../base/machine_memory.ts";
 import { TileTable } from "../base/tile_table.ts";
 import { PassProfiler } from "./profiler.ts";
 import { probeLanes, SUBGROUPS } from "./subgroups.ts";
@@ -69,6 +70,14 @@ export class Gpu {
   /** Largest tensor that one binding can hold, in bytes. */
   get largestBinding(): number {
     return Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
+  }
+
+  /**
+   * Bytes that buffers can still take, as far as it is known beforehand. A software adapter computes in the machine's memory and
+   * never says that there is none left: the system ends the process instead.
+   */
+  get room(): number {
+    return this.adapter.isSoftware ? availableMemory() : Infinity;
   }
 
   get profiler(): PassProfiler | undefined {

@@ -5,6 +5,7 @@ import type { QuantizerLayout, QuantizerParameters } from "../graph/quantizer.ts
 import {
   type BufferPart,
   checkBinding,
+  checkRoom,
   createPool,
   readBuffers,
   tensorFromWords,
@@ -235,6 +236,8 @@ function allocateBuffers(gpu: Gpu, plan: Plan, layout: QuantizerLayout | undefin
   using stack = new DisposableStack();
   // Without a submit the destroyed buffers' memory is kept.
   stack.defer(() => gpu.device.queue.submit([]));
+  const constantBytes = plan.constants.reduce((sum, constant) => sum + byteLengthOf(constant), 0);
+  checkRoom(gpu, plan.buffers.reduce((sum, byteLength) => sum + byteLength, constantBytes));
   plan.slots.forEach(({ byteLength }, slot) => checkBinding(gpu, byteLength, `slot ${slot}`));
   const pools = plan.buffers.map((byteLength, index) =>
     stack.adopt(createPool(gpu, byteLength, `activations ${index}`), (buffer) => buffer.destroy())

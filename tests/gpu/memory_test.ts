@@ -5,13 +5,18 @@ import {
   datasetFromArrays,
   evaluateModel,
   floatCosine,
+  loadModel,
+  type Model,
   quantizeModel,
   type QuantizeOptions,
   rankModel,
+  Runner,
   Runtime,
   sweepQuantization,
 } from "../../mod.ts";
 import type { Evaluation } from "../../src/base/precision.ts";
+import { fileOf } from "../fixtures/classifier.ts";
+import { GraphBuilder } from "../fixtures/graph_builder.ts";
 import { drawnSamples, smallModel, smallOptions } from "../fixtures/small_problem.ts";
 import { openTestGpu } from "../support/adapter.ts";
 import { limitMemory, type SmallMemory } from "../support/small_memory.ts";
@@ -147,4 +152,35 @@ Deno.test("evaluateModel() says so where not even one sample fits", needsGpu, as
     message: /^Cannot (allocate|run) .*Not enough memory left$/,
   });
   assert.equal(memory.used, 0);
+});
+
+/** Bytes of a value of `branches`. */
+const VALUE_BYTES = 4 * 4096 * 4096;
+
+/** A network that gives `count` values at once. */
+function branches(count: number): Promise<Model> {
+  const builder = new GraphBuilder();
+  const x = builder.input("x", [1, 1]);
+  const shape = builder.constant("shape", [2], [4096, 4096], "int64");
+  const values = Array.from({ length: count }, (_, index) => {
+    const shifted = builder.node("Add", [x, builder.constant(`c${index}`, [1], [index])]);
+    return builder.node("Expand", [shifted, shape]);
+  });
+  const graph = builder.untyped();
+  const outputs = values.map((name) => ({ name, dtype: "float32", shape: [4096, 4096] } as const));
+  return loadModel(new Uint8Array(fileOf({ ...graph, outputs })));
+}
+
+Deno.test("Runner.run() refuses a small file that asks for more memory than the machine has", {
+  ignore: !probe || !Number.isFinite(probe.room),
+}, async () => {
+  using runtime = await Runtime.open();
+  const model = await branches(Math.ceil(1.2 * runtime.gpu.room / VALUE_BYTES));
+  assert.ok(model.byteLength < 1_000_000);
+  using runner = new Runner(runtime, model);
+  const input = { x: { dtype: "float32", shape: [1, 1], data: Float32Array.of(1) } } as const;
+  await assert.rejects(runner.run(input), {
+    name: "DeviceError",
+    message: /^Cannot allocate buffers of \d+ bytes: the machine, whose memory the adapter uses, has \d+ left$/,
+  });
 });
