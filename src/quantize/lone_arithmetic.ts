@@ -1,7 +1,7 @@
 /**
- * Arithmetic that gains nothing from quantized operands: without weights, and read by float operators alone, dividing by an
- * activation, or with an operand in float. QDQ runtimes compute a sum or product in integers only where all operands are and its
- * result is again, and a quotient never; elsewhere they dequantize first, and the quantizers on the operands cost accuracy and time. A divisor costs most:
+ * Arithmetic that gains nothing from quantized operands: without weights, and read by float operators alone, or dividing by
+ * an activation. QDQ runtimes compute a sum or product in integers only where its result is quantized again, and a quotient
+ * never; elsewhere they dequantize first, and the quantizers on the operands cost accuracy and time. A divisor costs most:
  * what counts there is its relative error. POT quantizes all of it nevertheless.
  */
 import type { Node } from "../graph/graph.ts";
@@ -31,10 +31,7 @@ export function findLone(
   // Backwards, so that a chain of lone nodes is found as a whole.
   for (const node of [...view.nodes].reverse()) {
     if (!wanted.has(node.name) || !ARITHMETIC.has(node.type)) continue;
-    const hasFloatOperand = wanted.get(node.name)!.length < node.inputs.length;
-    if (hasFloatOperand || dividesByActivation(view, node) || !node.outputs.some(hasQuantizedReader)) {
-      lone.add(node.name);
-    }
+    if (dividesByActivation(view, node) || !node.outputs.some(hasQuantizedReader)) lone.add(node.name);
   }
   return lone;
 }

@@ -188,8 +188,7 @@ class QdqBuilder {
     this.#renamed.set(output, rows);
     const axis = view.type(output)!.shape.length - 1;
     const attributes: Attributes = isPerColumn ? new Map([["axis", { type: "int", value: axis }]]) : new Map();
-    const node = this.#node("DequantizeLinear", output, [rows, ...parameters], output, attributes);
-    this.#behind.set(output, [node, ...this.#behind.get(output) ?? []]);
+    this.#insertBehind(output, [this.#node("DequantizeLinear", output, [rows, ...parameters], output, attributes)]);
   }
 
   /** Whether a bias that the original does not have would add nothing. */

@@ -91,7 +91,10 @@ for (const weightGranularity of ["perchannel", "pertensor"] as const) {
 }
 
 Deno.test("calibrate() leaves tables all 8 bits where saturation is to be fixed: nothing is multiplied by them", async () => {
-  const prepared = prepare(network().typed());
+  const b = network();
+  b.constant("kernel", [2, 1, 3]);
+  const line = b.node("Reshape", ["x", b.constant("line", [3], [1, 1, 5], "int64")]);
+  const prepared = prepare(b.output(b.node("Conv", [line, "kernel"], { name: "conv" })).typed());
   const source = new HostStatistics(prepared.graph, drawSamples(prepared.graph, 4));
   const { id } = prepared.layout.quantizers.find(({ value }) => value === "table")!;
   const scaleOf = async (saturationFix: "no" | "all") =>

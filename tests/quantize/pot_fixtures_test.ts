@@ -114,7 +114,7 @@ Deno.test("prepare() quantizes the data of a scale and shift but not its constan
   ]);
 });
 
-Deno.test("prepare() leaves a scale and shift in float otherwise: runtimes would, with a factor in float", () => {
+Deno.test("prepare() leaves a scale and shift in float otherwise: nothing quantized reads the product", () => {
   const found = sites(scaledConcat());
   assert.deepEqual(found.filter((site) => !site.includes("_w")), ["relu → c1:0 c2:0", "normal → c3:0"]);
 });
