@@ -25,7 +25,10 @@ const REWRITES: Readonly<Record<string, { readonly since: number; readonly rewri
   LogSoftmax: { since: 13, rewrite: coerceToMatrix },
   Pad: { since: 11, rewrite: padInputs },
   ReduceSum: { since: 13, rewrite: axesInput },
-  Resize: { since: 11, rewrite: resizeInputs },
+  Resize: {
+    since: 13,
+    rewrite: (node, context) => context.opset < 11 ? resizeInputs(node, context) : pixelCentres(node),
+  },
   Scan: { since: 9, rewrite: refuse },
   Scatter: { since: 11, rewrite: (node) => [{ ...node, type: "ScatterElements" }] },
   Slice: { since: 10, rewrite: sliceInputs },
@@ -159,6 +162,23 @@ function resizeInputs(node: Node, { store }: Context): Node[] {
     ["nearest_mode", { type: "string", value: "floor" }],
   ]);
   return [{ ...node, type: "Resize", inputs: [node.inputs[0]!, "", scales], attributes }];
+}
+
+/**
+ * Opset 13 has no `tf_half_pixel_for_nn`, which TensorFlow's nearest Resize is written with: coordinates half a pixel higher than
+ * `half_pixel`, so that their floor is the other's rounding.
+ */
+function pixelCentres(node: Node): Node[] {
+  const text = (name: string) => node.attributes.get(name)?.value;
+  const isReplaced = text("coordinate_transformation_mode") === "tf_half_pixel_for_nn" &&
+    (text("mode") ?? "nearest") === "nearest" && text("nearest_mode") === "floor";
+  if (!isReplaced) return [node];
+  const attributes: Attributes = new Map<string, AttributeValue>([
+    ...node.attributes,
+    ["coordinate_transformation_mode", { type: "string", value: "half_pixel" }],
+    ["nearest_mode", { type: "string", value: "round_prefer_ceil" }],
+  ]);
+  return [{ ...node, attributes }];
 }
 
 /**

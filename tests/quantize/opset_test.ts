@@ -54,6 +54,14 @@ const CASES: Readonly<Record<string, OpsetCase>> = {
     build: (b, x) => b.node("Pad", [x], { attributes: { pads: [0, 0, 1, 1, 0, 0, 1, 1], mode: "reflect" } }),
     becomes: ["Pad"],
   },
+  "Resize to TensorFlow's nearest pixels": {
+    opset: 11,
+    build: (b, x) =>
+      b.node("Resize", [x, b.constant("roi", [0]), b.constant("scales", [4], [1, 1, 1.5, 2.5])], {
+        attributes: { coordinate_transformation_mode: "tf_half_pixel_for_nn", nearest_mode: "floor" },
+      }),
+    becomes: ["Resize"],
+  },
   "ReduceSum with axes": {
     opset: 11,
     build: (b, x) => b.node("ReduceSum", [x], { attributes: { axes: [1, -1], keepdims: 0 } }),
@@ -187,3 +195,11 @@ function assertClose(actual: HostTensor, expected: HostTensor): void {
     assert.ok(Math.abs(value - expected.data[index]!) < 1e-6, `at ${index}: ${value}, not ${expected.data[index]}`);
   });
 }
+
+Deno.test("raiseOpset() names coordinates as opset 13 does", () => {
+  const { build } = CASES["Resize to TensorFlow's nearest pixels"]!;
+  const builder = new GraphBuilder(11);
+  const graph = builder.output(build(builder, builder.input("x", [1, 2, 3, 4]))).build();
+  const [resize] = raiseOpset(graph, new Map(), 13).nodes;
+  assert.equal(resize?.attributes.get("coordinate_transformation_mode")?.value, "half_pixel");
+});
