@@ -9,12 +9,12 @@ import { readTextFile } from "./read_file.ts";
 import { didYouMean } from "./spelling.ts";
 
 /** How samples are stored. */
-export type DatasetFormat = "images" | "npy" | "idx" | "npz";
+export type DatasetFormat = "images" | "npy" | "idx" | "npz" | "jsonl";
 
 /** Where labels come from: a file or folder, or the values themselves. */
 export type LabelOrigin = { readonly path: string } | { readonly inline: readonly unknown[] };
 
-/** A description of a dataset; paths are relative to `folder`. `FILE.npz:NAME` means one array of a .npz. */
+/** A description of a dataset; paths are relative to `folder`. `FILE.npz:NAME` is one array of a .npz, `FILE.jsonl:FIELD` one field. */
 export interface DatasetConfig {
   readonly name: string;
   readonly folder: string;
@@ -40,9 +40,9 @@ export const NO_PREPROCESSING: Preprocessing = { steps: [], affine: undefined };
 export const DATASET_KEYS = {
   format: "How samples are stored.",
   inputs:
-    "Path of the samples, relative to this file, or a path for each named network input; FILE.npz:NAME is one array.",
+    "Path of the samples, relative to this file, or a path for each named network input; FILE.npz:NAME is one array, FILE.jsonl:FIELD one field.",
   labels:
-    "Path of the labels (.csv, .txt, .tsv, .json, .npy, IDX, FILE.npz:NAME, a folder of masks), or the labels in a list.",
+    "Path of the labels (.csv, .txt, .tsv, .json, .npy, IDX, FILE.npz:NAME, FILE.jsonl:FIELD, a folder of masks), or the labels in a list.",
   label_offset:
     "Added to every class label: -1 where labels count from 1, 1 where class 0 is a background without labels.",
   preprocessing:
@@ -53,7 +53,7 @@ export const DATASET_KEYS = {
 } as const;
 
 /** What `format` may be. */
-export const DATASET_FORMATS: readonly DatasetFormat[] = ["images", "npy", "idx", "npz"];
+export const DATASET_FORMATS: readonly DatasetFormat[] = ["images", "npy", "idx", "npz", "jsonl"];
 
 /** What `layout` may be. */
 export const LAYOUTS: readonly Layout[] = ["NCHW", "NHWC"];

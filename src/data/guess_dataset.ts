@@ -2,17 +2,19 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { DatasetError } from "../base/errors.ts";
 import { type DatasetConfig, NO_PREPROCESSING } from "./dataset_config.ts";
+import { isNumeric, JSON_LINES, readColumns } from "./json_lines.ts";
 import { listPictures } from "./list_pictures.ts";
 import { readNpzNames } from "./npz.ts";
 import { pathKind } from "./read_file.ts";
 
-/** A .npz, or a .npy without labels. */
+/** A .npz, a .npy without labels, or JSON Lines. */
 export async function guessFile(path: string): Promise<DatasetConfig> {
   const name = basename(path);
   if (name.endsWith(".npz")) return await npzConfig(dirname(path), name, name);
+  if (JSON_LINES.test(name)) return await jsonLinesConfig(dirname(path), name, name);
   if (name.endsWith(".npy")) return config(dirname(path), { name, format: "npy", inputs: name });
   throw new DatasetError(
-    `Cannot open dataset "${path}": it is a file, expected a folder, a dataset.json, a .npz or a .npy`,
+    `Cannot open dataset "${path}": it is a file, expected a folder, a dataset.json, a .npz, a .npy or a .jsonl`,
   );
 }
 
@@ -27,6 +29,10 @@ export async function guessFolder(folder: string): Promise<DatasetConfig> {
   if (archive !== undefined && archives.length === 1) {
     return { ...await npzConfig(folder, archive, nameOf(folder)), classes };
   }
+  const [lines, more] = [...entries].filter((name) => JSON_LINES.test(name));
+  if (lines !== undefined && more === undefined) {
+    return { ...await jsonLinesConfig(folder, lines, nameOf(folder)), classes };
+  }
   const labels = LABEL_FILES.find((name) => entries.has(name));
   const pictures =
     await pathKind(join(folder, "images")) === "folder" && (labels !== undefined || onlyPictures(entries))
@@ -38,7 +44,7 @@ export async function guessFolder(folder: string): Promise<DatasetConfig> {
   }
   throw new DatasetError(
     `Cannot open dataset "${folder}": no dataset.json and nothing that stands for itself, ` +
-      `expected subfolders of pictures, images/ with labels.csv, x.npy with y.npy, one .npz, or a pair of IDX files`,
+      `expected subfolders of pictures, images/ with labels.csv, x.npy with y.npy, one .npz, one .jsonl, or a pair of IDX files`,
   );
 }
 
@@ -98,6 +104,22 @@ async function npzConfig(folder: string, file: string, name: string): Promise<Da
     format: "npz",
     inputs: inputs.size === 1 ? [...inputs.values()][0] ?? file : inputs,
     ...origin,
+  });
+}
+
+const LABEL_FIELD = /^(labels?|targets?|y|class)$/i;
+
+/** Fields of numbers are inputs, but for one that is named as labels are. */
+async function jsonLinesConfig(folder: string, file: string, name: string): Promise<DatasetConfig> {
+  const columns = [...await readColumns(join(folder, file))];
+  const labels = columns.find(([field]) => LABEL_FIELD.test(field))?.[0];
+  const inputs = columns.filter(([field, [first]]) => field !== labels && isNumeric(first)).map(([field]) => field);
+  const [only = ""] = inputs;
+  return config(folder, {
+    name,
+    format: "jsonl",
+    inputs: inputs.length === 1 ? `${file}:${only}` : new Map(inputs.map((field) => [field, `${file}:${field}`])),
+    ...(labels === undefined ? {} : { labels: { path: `${file}:${labels}` } }),
   });
 }
 

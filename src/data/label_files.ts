@@ -4,6 +4,7 @@ import { DatasetError } from "../base/errors.ts";
 import { readArrayFile } from "./array_rows.ts";
 import type { Labels } from "./dataset.ts";
 import type { DatasetConfig, LabelOrigin } from "./dataset_config.ts";
+import { isNumeric, readField, splitField, tensorOfColumn } from "./json_lines.ts";
 import { type LabelContext, labelsFromList, labelsFromTensor, parseClass } from "./labels.ts";
 import { checkAgainstFiles, readLabelTable } from "./label_table.ts";
 import { readNpzMember, splitMember } from "./npz.ts";
@@ -40,6 +41,7 @@ export async function readListedLabels(
   context: LabelContext,
 ): Promise<Labels | undefined> {
   if (splitMember(path).member !== undefined) return labelsFromTensor(await readNpzMember(path), samples, context);
+  if (splitField(path).field !== undefined) return labelsFromColumn(await readField(path), samples, context);
   if (await pathKind(path) === undefined) {
     throw new DatasetError(`Cannot read labels ${context.what}: the file does not exist`);
   }
@@ -48,6 +50,14 @@ export async function readListedLabels(
   if (!path.endsWith(".json")) return undefined;
   const json = await readJson(path);
   return Array.isArray(json) ? labelsFromList(json, samples, context) : undefined;
+}
+
+/** A list of numbers for every sample is its target; anything else is a class. */
+function labelsFromColumn(values: readonly unknown[], samples: number, context: LabelContext): Labels {
+  const isTarget = values.every(isNumeric) && !values.every(Number.isInteger);
+  return isTarget
+    ? labelsFromTensor(tensorOfColumn(values, context.what), samples, context)
+    : labelsFromList(values, samples, context);
 }
 
 /** Transcriptions, with the characters that the configuration names. */
@@ -72,7 +82,7 @@ export async function readJson(path: string): Promise<unknown> {
 /** The error for a file whose kind says nothing of labels. */
 export function unknownLabels(path: string): DatasetError {
   return new DatasetError(
-    `Cannot read labels "${path}": expected .csv, .txt, .tsv, .json, .npy, IDX, or a folder of masks`,
+    `Cannot read labels "${path}": expected .csv, .txt, .tsv, .json, .npy, IDX, FILE.jsonl:FIELD, or a folder of masks`,
   );
 }
 

@@ -1,4 +1,4 @@
-/** Datasets whose samples are rows of arrays: .npy, IDX and .npz. */
+/** Datasets whose samples are rows of arrays: .npy, IDX, .npz and JSON Lines. */
 import { join } from "node:path";
 import { DatasetError } from "../base/errors.ts";
 import type { HostTensor } from "../base/tensor.ts";
@@ -7,6 +7,7 @@ import { assembleDataset } from "./assembled_dataset.ts";
 import type { Dataset, Labels } from "./dataset.ts";
 import type { DatasetConfig } from "./dataset_config.ts";
 import { arrayInput, type InputSource } from "./input_source.ts";
+import { isNumeric, readColumns, readField, splitField, tensorOfColumn } from "./json_lines.ts";
 import { readArrayLabels } from "./label_files.ts";
 import { shiftClasses, shiftLabels } from "./labels.ts";
 import { readNpz, readNpzMember, splitMember } from "./npz.ts";
@@ -14,7 +15,7 @@ import type { Layout } from "./pixels.ts";
 import { preprocessedArrayInput } from "./preprocessed_array.ts";
 import { preprocessingOf } from "./preprocessing_of.ts";
 
-/** Opens the arrays that a configuration of format npy, idx or npz names. */
+/** Opens the arrays that a configuration of format npy, idx, npz or jsonl names. */
 export async function openArrayDataset(
   config: DatasetConfig,
   classes: readonly string[] | undefined,
@@ -51,7 +52,10 @@ interface OpenedInput {
 
 type OpenedInputs = ReadonlyMap<string | undefined, OpenedInput>;
 
-async function openInputs({ folder, format, inputs, layout }: DatasetConfig): Promise<OpenedInputs> {
+async function openInputs({ folder, format, inputs, layout, labels }: DatasetConfig): Promise<OpenedInputs> {
+  if (format === "jsonl" && typeof inputs === "string" && splitField(inputs).field === undefined) {
+    return openWholeJsonLines(join(folder, inputs), labels && "path" in labels ? join(folder, labels.path) : undefined);
+  }
   if (format === "npz" && typeof inputs === "string" && splitMember(inputs).member === undefined) {
     return openWholeNpz(join(folder, inputs));
   }
@@ -70,6 +74,7 @@ async function openInputs({ folder, format, inputs, layout }: DatasetConfig): Pr
 }
 
 async function openRows(path: string, format: DatasetConfig["format"], layout: Layout): Promise<ArrayRows> {
+  if (format === "jsonl") return inMemory(tensorOfColumn(await readField(path), `"${path}"`), `"${path}"`);
   if (format === "npz") return inMemory(await readNpzMember(path), `"${path}"`);
   if (format === "idx") return withChannelAxis(await openArrayFile(path, "idx"), layout);
   return await openArrayFile(path, "npy");
@@ -82,6 +87,18 @@ async function openWholeNpz(path: string): Promise<OpenedInputs> {
   return new Map(arrays.map(([name, tensor]) => {
     const what = `"${path}" (${name})`;
     return [arrays.length === 1 ? undefined : name, { rows: inMemory(tensor, what), what }];
+  }));
+}
+
+/** Every field of numbers but that of the labels is a network input of its name; a single one needs none. */
+async function openWholeJsonLines(path: string, labels: string | undefined): Promise<OpenedInputs> {
+  const columns = [...await readColumns(path)].filter(([field, [first]]) =>
+    isNumeric(first) && `${path}:${field}` !== labels
+  );
+  if (columns.length === 0) throw new DatasetError(`Cannot read "${path}": it has no fields of numbers`);
+  return new Map(columns.map(([field, values]) => {
+    const what = `"${path}" (${field})`;
+    return [columns.length === 1 ? undefined : field, { rows: inMemory(tensorOfColumn(values, what), what), what }];
   }));
 }
 
