@@ -1,5 +1,6 @@
 /** The command line: the only file that prints or exits. */
 import { runCommandLine } from "./src/cli/program.ts";
+import { reportError } from "./src/cli/report_error.ts";
 import type { Terminal } from "./src/cli/terminal.ts";
 
 const isLive = Deno.stderr.isTerminal();
@@ -38,9 +39,21 @@ for (const signal of Deno.build.os === "windows" ? ["SIGINT"] as const : ["SIGIN
   });
 }
 
+const context = { args: Deno.args, terminal, signal: interruption.signal };
+
+// Errors that nothing waits for, in a metric of the user's own for instance, are told like all others.
+for (const kind of ["error", "unhandledrejection"] as const) {
+  globalThis.addEventListener(kind, (event) => {
+    event.preventDefault();
+    const flag = (name: string) => Deno.args.includes(name) ? true : undefined;
+    const error = "reason" in event ? event.reason : event.error;
+    exit(reportError(error, context, { json: flag("--json"), verbose: flag("--verbose") }));
+  });
+}
+
 function exit(code: number): never {
   bars?.clear();
   Deno.exit(code);
 }
 
-exit(await runCommandLine({ args: Deno.args, terminal, signal: interruption.signal }));
+exit(await runCommandLine(context));

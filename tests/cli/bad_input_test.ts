@@ -270,6 +270,22 @@ Deno.test("evaluate says what to install where there is no adapter", () =>
     assertRefused(ran, 1, /Cannot find a WebGPU adapter: install .*mesa-vulkan-drivers$/);
   }));
 
+for (const late of ["Promise.reject", "setTimeout"]) {
+  Deno.test(`evaluate tells in a line what a metric throws late (${late})`, { ignore: !hasAdapter }, () => {
+    const fail = late === "setTimeout"
+      ? `setTimeout(() => { throw new Error("too\\nlate"); }, 0)`
+      : `Promise.reject(new Error("too\\nlate"))`;
+    const metric = `export default { name: "late", direction: "higher_better", start: () => {
+      ${fail};
+      return { add: () => 1, value: () => 1 };
+    } };`;
+    return withFolder({ ...files, "metric.ts": metric }, async (folder) => {
+      const args = ["evaluate", join(folder, "model.onnx"), "--dataset", folder, "--metric", join(folder, "metric.ts")];
+      assertRefused(await runCli(args), 1, /^error: too late$/);
+    });
+  });
+}
+
 Deno.test("--verbose adds causes and stack, --json the error as a document", () =>
   withFolder({ "model.onnx": model.slice(0, 100) }, async (folder) => {
     const path = join(folder, "model.onnx");
