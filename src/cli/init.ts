@@ -52,7 +52,7 @@ export async function runInit(
     ...(options.probe === false
       ? {}
       : { openRuntime: async () => stack.use(await Runtime.open({ software: options.software ?? false })) }),
-    pathPrefix: options.output === undefined ? "" : `${relative(options.output, data).replaceAll("\\", "/") || "."}/`,
+    pathPrefix: prefixFrom(folders.dataset, data),
     onTrial: (trial) => terminal.say(trialLine(trial, started)),
   });
   const outputs = [await OutputFolder.open(folders.dataset), await OutputFolder.open(folders.configuration)] as const;
@@ -70,6 +70,12 @@ export async function runInit(
     next,
   });
   return EXIT.ok;
+}
+
+/** Leads from the folder of dataset.json to the data. */
+function prefixFrom(folder: string, data: string): string {
+  const path = relative(folder, data).replaceAll("\\", "/");
+  return path === "" ? "" : `${path}/`;
 }
 
 async function refuseToOverwrite(paths: readonly string[]): Promise<void> {

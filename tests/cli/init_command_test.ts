@@ -105,7 +105,7 @@ Deno.test("init overwrites nothing without --force", () =>
     assertRefused(await runCli(args), 2, /Cannot write ".*dataset\.json": it is there already, expected --force/);
     assert.equal(await Deno.readTextFile(join(folder, "dataset.json")), "mine");
     assert.equal((await runCli([...args, "--force", "--output", folder])).code, 0);
-    assert.match(await Deno.readTextFile(join(folder, "dataset.json")), /"format": "npy"/);
+    assert.match(await Deno.readTextFile(join(folder, "dataset.json")), /"inputs": "x\.npy"/);
   }));
 
 Deno.test("init refuses a network that is quantized already", () => {

@@ -56,7 +56,10 @@ Deno.test("parseDatasetConfig() takes $schema, for editors, and a whole label_of
 Deno.test("parseDatasetConfig() names what it does not understand", () => {
   const cases: [unknown, RegExp][] = [
     [{ ...MINIMAL, label: "y.npy" }, /unknown key "label", expected format, .*; did you mean "labels"\?/],
-    [{ ...MINIMAL, format: "nyp" }, /"format" is "nyp", expected one of images, npy, idx, npz, jsonl; did you mean "npy"\?/],
+    [
+      { ...MINIMAL, format: "nyp" },
+      /"format" is "nyp", expected one of images, npy, idx, npz, jsonl; did you mean "npy"\?/,
+    ],
     [{ inputs: "x" }, /"format" is missing/],
     [{ format: "npy" }, /"inputs" is missing/],
     [{ ...MINIMAL, inputs: 3 }, /"inputs" is a number/],
