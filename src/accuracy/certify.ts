@@ -1,5 +1,5 @@
 /** What a result is worth on samples that no decision was made on. */
-import { dropOf, thresholdOf } from "./drop.ts";
+import { dropOf, isWithin, thresholdOf } from "./drop.ts";
 import type { Memo } from "./memo.ts";
 import { metricViews } from "./metric_view.ts";
 import { pairedNoise } from "./noise.ts";
@@ -58,5 +58,5 @@ export async function certify(
       standardError: noise?.standardError,
     };
   });
-  return { samples, metrics, holds: metrics.every(({ drop, threshold }) => drop <= threshold) };
+  return { samples, metrics, holds: metrics.every(({ drop, threshold }) => isWithin(drop, threshold)) };
 }

@@ -1,6 +1,6 @@
 /** Once the target is met: groups whose reversion turns out not to be needed compute in int8 again. */
 import { type Assignment, FLOAT } from "../base/precision.ts";
-import { dropIn, type Drops } from "./drop.ts";
+import { dropIn, type Drops, isWithin } from "./drop.ts";
 import { type GroupInfo, isReverted, withGroup } from "./problem.ts";
 import { measure, meetsTarget, type Run, type State } from "./run.ts";
 
@@ -12,9 +12,6 @@ interface Reversion {
   /** What its reversion took off each drop: the regret that is expected if it is put back. */
   readonly gain: Drops;
 }
-
-/** Keeps sums of rounded differences from hiding a group that fits exactly; far below one sample of any validation set. */
-const ROUNDING = 1e-9;
 
 /**
  * Puts reverted groups of the last state of `path` back into int8, cheapest regret first, while the target holds. The regret is what
@@ -51,7 +48,7 @@ function fittingPrefix(run: Run, state: State, waiting: readonly Reversion[]): R
   const end = waiting.findIndex((_, place) =>
     run.targets.some(({ name, threshold }) => {
       const regret = waiting.slice(0, place + 1).reduce((sum, { gain }) => sum + dropIn(gain, name), 0);
-      return dropIn(state.drops, name) + regret > threshold + ROUNDING * Math.max(1, Math.abs(threshold));
+      return !isWithin(dropIn(state.drops, name) + regret, threshold);
     })
   );
   return waiting.slice(0, end < 0 ? waiting.length : end);

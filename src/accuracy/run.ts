@@ -56,7 +56,7 @@ export async function measure(run: Run, assignment: Assignment): Promise<State> 
 
 /** Whether a state keeps every metric within its drop. */
 export function meetsTarget(run: Run, state: State): boolean {
-  return isMet(run.targets, state.drops);
+  return isMet(run.targets, state.drops, run.options.compatibility);
 }
 
 /** The largest scaled drop of a state. */

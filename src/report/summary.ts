@@ -1,4 +1,5 @@
 /** What people see at the end of a quantization, and of every step of it. */
+import { isWithin } from "../accuracy/drop.ts";
 import { usualCandidate } from "./precision_kind.ts";
 import type { Report, ReportedGroup, ReportedMetric } from "./report.ts";
 import type { ReportedStep } from "./steps.ts";
@@ -141,7 +142,7 @@ export function formatHoldout({ holdout }: Report): string[] {
     `On ${formatPlural(holdout.samples, "sample")} never used for decisions ${name} is ${formatValue(value)} (float ${
       formatValue(baseline)
     }): drop ${formatValue(drop)} ± ${formatValue(standardError)}, ${
-      drop <= threshold ? "within" : "beyond"
+      isWithin(drop, threshold) ? "within" : "beyond"
     } the allowed ${formatValue(threshold)}`
   );
 }

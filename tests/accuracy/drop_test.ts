@@ -37,8 +37,15 @@ Deno.test("thresholdOf() allows a share of the magnitude when relative, where PO
 Deno.test("isMet() counts equality as met and needs every metric", () => {
   const targets = [target("a", 1, 0.25), target("b", 1, 0.5)];
   assert.equal(isMet(targets, { a: 0.25, b: 0.5 }), true);
-  assert.equal(isMet(targets, { a: 0.25, b: 0.5 + 2 ** -50 }), false);
+  assert.equal(isMet(targets, { a: 0.25, b: 0.5 + 1e-6 }), false);
   assert.equal(isMet(targets, { a: 0 }), false);
+});
+
+Deno.test("isMet() does not take rounding for a drop, but under POT's rule", () => {
+  const drop = dropOf(0.945, 0.943, "higher_better");
+  assert.ok(drop > 0.002, "what the difference is rounded to");
+  assert.equal(isMet([target("a", 0.945, 0.002)], { a: drop }), true);
+  assert.equal(isMet([target("a", 0.945, 0.002)], { a: drop }, "pot"), false);
 });
 
 Deno.test("dropsOf() is infinite for a metric that was not measured", () => {
