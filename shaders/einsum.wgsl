@@ -1,8 +1,10 @@
 // One element per invocation: y = sum over the summed axes of a * b (or of a alone), every axis with the step of either
-// operand along it, 0 where the operand does not have the axis.
+// operand along it, 0 where the operand does not have the axis. Long sums come in slices, one result behind the other.
 struct Params {
   length: u32,
   depth: u32,
+  slices: u32,
+  span: u32,
   extents: array<vec4<u32>, 2>,
   a_strides: array<vec4<u32>, 2>,
   b_strides: array<vec4<u32>, 2>,
@@ -19,8 +21,8 @@ struct Params {
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let index = flat_index(id, groups, WORKGROUP_SIZE);
-  if (index >= params.length) { return; }
-  var rest = index;
+  if (index >= params.length * params.slices) { return; }
+  var rest = index % params.length;
   var a_base = 0u;
   var b_base = 0u;
   for (var back = 1; back <= RANK; back++) {
@@ -31,7 +33,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     rest /= extent;
   }
   var sum = R(0);
-  for (var k = 0u; k < params.depth; k++) {
+  let first = index / params.length * params.span;
+  let end = min(first + params.span, params.depth);
+  for (var k = first; k < end; k++) {
     var left = k;
     var a_at = a_base;
     var b_at = b_base;

@@ -8,10 +8,13 @@ import { collapseAxes, type CollapsedAxes, kernelRank, octet, padAxes } from "./
 import { eachCoordinate, offsetOf } from "./coordinates.ts";
 import { parseEquation } from "./einsum_equation.ts";
 import { defineOp } from "./op.ts";
+import { sumSlices } from "./slices.ts";
 
 type Uniform =
   | "length"
   | "depth"
+  | "slices"
+  | "span"
   | "extents"
   | "a_strides"
   | "b_strides"
@@ -26,6 +29,8 @@ const shader: Shader<"WORKGROUP_SIZE" | "RANK" | "SUM_RANK" | "BINARY", Uniform>
   uniforms: [
     "length",
     "depth",
+    "slices",
+    "span",
     "extents",
     "a_strides",
     "b_strides",
@@ -54,14 +59,18 @@ function stepsAlong(labels: readonly string[], { labels: own, shape }: Labelled)
   );
 }
 
-/** One dispatch that multiplies a by b, where there is one, and sums over all labels that `output` does not have. */
+/** Multiplies a by b, where there is one, and sums over all labels that `output` does not have: in slices that `store` keeps. */
 function contract(
   a: Labelled,
   b: Labelled | undefined,
   output: Labelled,
-  extents: ReadonlyMap<string, number>,
-  dtype: DType,
-): Dispatch {
+  { extents, dtype, store }: {
+    readonly extents: ReadonlyMap<string, number>;
+    readonly dtype: DType;
+    /** A temporary of so many elements. */
+    store(count: number): Slot;
+  },
+): Dispatch[] {
   const other = b ?? { slot: a.slot, labels: [], shape: [] };
   const summed = [...new Set([...a.labels, ...other.labels])].filter((label) => !output.labels.includes(label));
   const axes = (labels: readonly string[]): CollapsedAxes => {
@@ -75,11 +84,15 @@ function contract(
   const inner = axes(summed);
   const depth = elementCount(inner.extents);
   const length = elementCount(output.shape);
-  if (depth * inner.extents.length > LONGEST) {
-    throw new UnsupportedError(`Cannot sum ${depth} products in one pass, at most ${LONGEST / inner.extents.length}`);
+  const slices = Math.max(1, Math.ceil(depth * inner.extents.length / LONGEST));
+  if (slices > 1 && storageOf(dtype) !== "f32") {
+    throw new UnsupportedError(
+      `Cannot sum ${depth} products of ${dtype} in one pass, at most ${LONGEST / inner.extents.length}`,
+    );
   }
-  return dispatch(shader, {
-    bindings: [a.slot, other.slot, output.slot],
+  const source = slices > 1 ? store(slices * length) : output.slot;
+  const products = dispatch(shader, {
+    bindings: [a.slot, other.slot, source],
     constants: {
       WORKGROUP_SIZE,
       RANK: kept.extents.length,
@@ -89,6 +102,8 @@ function contract(
     uniforms: {
       length,
       depth,
+      slices,
+      span: Math.ceil(depth / slices),
       extents: octet(kept.extents),
       a_strides: octet(kept.strides[0]!),
       b_strides: octet(kept.strides[1]!),
@@ -97,8 +112,11 @@ function contract(
       b_sum_strides: octet(inner.strides[1]!),
     },
     aliases: { R: storageOf(dtype) },
-    workgroups: linearGrid(length, WORKGROUP_SIZE),
+    workgroups: linearGrid(length * slices, WORKGROUP_SIZE),
   });
+  if (slices === 1) return [products];
+  const sum = { source, destination: output.slot, length, slices, rowLength: length, alpha: 1, beta: 0 };
+  return [products, sumSlices(sum)];
 }
 
 const TOLERANCE = { relative: 1e-5, absolute: 1e-4, reason: "the order of additions is open" };
@@ -125,20 +143,18 @@ export const einsum = defineOp<{ equation: string }>({
     const result: Labelled = { slot: "y0", labels: output, shape: y!.shape };
     const dispatches: Dispatch[] = [];
     const temporaries: number[] = [];
+    const store = (count: number): Slot => `t${temporaries.push(count) - 1}`;
+    const shared = { extents, dtype: y!.dtype, store };
     let left = operands[0]!;
     for (let place = 1; place < operands.length - 1; place++) {
       const later = new Set([...output, ...labels.slice(place + 1).flat()]);
       const kept = [...new Set([...left.labels, ...labels[place]!])].filter((label) => later.has(label));
-      const partial: Labelled = {
-        slot: `t${temporaries.length}`,
-        labels: kept,
-        shape: kept.map((label) => extents.get(label)!),
-      };
-      dispatches.push(contract(left, operands[place]!, partial, extents, y!.dtype));
-      temporaries.push(elementCount(partial.shape));
+      const shape = kept.map((label) => extents.get(label)!);
+      const partial: Labelled = { slot: store(elementCount(shape)), labels: kept, shape };
+      dispatches.push(...contract(left, operands[place]!, partial, shared));
       left = partial;
     }
-    dispatches.push(contract(left, operands.length > 1 ? operands.at(-1) : undefined, result, extents, y!.dtype));
+    dispatches.push(...contract(left, operands.length > 1 ? operands.at(-1) : undefined, result, shared));
     return { dispatches, temporaries };
   },
   reference: (inputs, { equation }) => {

@@ -24,6 +24,8 @@ export interface Addend {
 /** What the slices add up to. */
 export interface SliceSum {
   readonly source: Slot;
+  /** Output 0 unless stated. */
+  readonly destination?: Slot;
   /** Elements of the result. */
   readonly length: number;
   readonly slices: number;
@@ -33,10 +35,11 @@ export interface SliceSum {
   readonly beta: number;
 }
 
-/** `y0 = alpha · Σ slices + beta · addend`. */
-export function sumSlices({ source, length, slices, rowLength, addend, alpha, beta }: SliceSum): Dispatch {
+/** `destination = alpha · Σ slices + beta · addend`. */
+export function sumSlices(sum: SliceSum): Dispatch {
+  const { source, destination = "y0", length, slices, rowLength, addend, alpha, beta } = sum;
   return dispatch(shader, {
-    bindings: [source, addend?.slot ?? source, "y0"],
+    bindings: [source, addend?.slot ?? source, destination],
     constants: { WORKGROUP_SIZE, HAS_C: addend !== undefined },
     uniforms: {
       length,

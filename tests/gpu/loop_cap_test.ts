@@ -54,6 +54,7 @@ const MEAN = {
   tolerance: { relative: 1e-4, absolute: 1e-4, reason: "the order of many additions is open" },
 };
 const uint8 = (...shape: number[]): TensorType => ({ dtype: "uint8", shape });
+const int32 = (...shape: number[]): TensorType => ({ dtype: "int32", shape });
 
 /** Operators with more to loop over than the cap, which they must get right. */
 const COMPUTED: readonly (readonly [string, OpCase])[] = [
@@ -105,6 +106,11 @@ const COMPUTED: readonly (readonly [string, OpCase])[] = [
   }),
   one("LpPool", "a window of 240x240", [f32(1, 1, 241, 240)], { attributes: { kernel_shape: [240, 240] } }),
   one("Einsum", "59,000 products", [f32(2, 59_000), f32(3, 59_000)], { attributes: { equation: "ik,jk->ij" } }),
+  one("Einsum", "70,000 products", [f32(2, 70_000), f32(3, 70_000)], { attributes: { equation: "ik,jk->ij" } }),
+  one("Einsum", "70,000 products before others", [f32(2, 70_000), f32(3, 70_000), f32(3, 5)], {
+    attributes: { equation: "ik,jk,jl->il" },
+    tolerance: { ...LONG_SUM, absolute: 0.2 },
+  }),
   one("MatMulInteger", "59,000 products", [uint8(2, 59_000), uint8(59_000, 3)], { range: [0, 180] }),
   one("ConvInteger", "6,600 channels 3x3", [uint8(1, 6600, 3, 3), uint8(2, 6600, 3, 3)], { range: [0, 180] }),
   one("Det", "48x48", [f32(1, 48, 48)], { tolerance: { relative: 1e-2, reason: "long elimination" } }),
@@ -155,7 +161,9 @@ const REFUSED: readonly (readonly [string, OpCase])[] = [
   one("AveragePool", "a window of 300x300", [f32(1, 1, 301, 300)], { attributes: { kernel_shape: [300, 300] } }),
   one("MaxPool", "a window of 300x300", [f32(1, 1, 301, 300)], { attributes: { kernel_shape: [300, 300] } }),
   one("LpPool", "a window of 300x300", [f32(1, 1, 301, 300)], { attributes: { kernel_shape: [300, 300] } }),
-  one("Einsum", "70,000 products", [f32(2, 70_000), f32(3, 70_000)], { attributes: { equation: "ik,jk->ij" } }),
+  one("Einsum", "70,000 products of integers", [int32(2, 70_000), int32(3, 70_000)], {
+    attributes: { equation: "ik,jk->ij" },
+  }),
   one("MatMulInteger", "70,000 products", [uint8(2, 70_000), uint8(70_000, 3)]),
   one("ConvInteger", "8,000 channels 3x3", [uint8(1, 8000, 3, 3), uint8(2, 8000, 3, 3)]),
 ];
