@@ -43,6 +43,10 @@ Deno.test("quantizeModel() gives the same bytes every time", needsGpu, async () 
   const [first, second] = [await quantize(smallOptions()), await quantize(smallOptions())];
   assert.deepEqual(first.bytes, second.bytes);
   assert.ok(first.accuracy.reached && first.accuracy.trace.length > 3, "there was something to decide");
+  const mending = smallOptions({ mend: true });
+  const [third, fourth] = [await quantize(mending), await quantize(mending)];
+  assert.deepEqual(third.bytes, fourth.bytes);
+  assert.equal(third.accuracy.trace.at(-1)?.action, "try", "another recipe meets the target");
 });
 
 Deno.test("quantizeModel() labels by confident predictions with annotationFree", needsGpu, async () => {
