@@ -2,7 +2,7 @@
 import { Draw } from "./draw.ts";
 import type { Kind } from "./kind.ts";
 import { commandKind } from "./kinds/command.ts";
-import { arraysKind, picturesKind } from "./kinds/data.ts";
+import { arraysKind, linesKind, picturesKind } from "./kinds/data.ts";
 import { configurationKind, datasetKind, journalKind, sensitivityKind } from "./kinds/documents.ts";
 import { externalKind, modelKind, runKind } from "./kinds/models.ts";
 
@@ -16,6 +16,7 @@ export const KINDS: readonly Kind[] = [
   journalKind,
   arraysKind,
   picturesKind,
+  linesKind,
   runKind,
   commandKind,
 ];

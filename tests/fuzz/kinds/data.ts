@@ -7,6 +7,7 @@ import * as samples from "../../data/picture_fixtures.ts";
 import { complaintAbout } from "../judge.ts";
 import type { Kind, Target } from "../kind.ts";
 import { damageBytes } from "../mutate_bytes.ts";
+import { damageJson } from "../mutate_json.ts";
 
 type Files = Readonly<Record<string, Uint8Array>>;
 
@@ -93,6 +94,33 @@ async function readAll(folder: string): Promise<string | undefined> {
     return complaintAbout(error);
   }
 }
+
+const ROWS = [
+  { input_ids: [101, 2023, 102], mask: [1, 1, 0], label: 1 },
+  { input_ids: [101, 7, 102], mask: [1, 1, 1], label: 0 },
+  { input_ids: [5, 6, 7], mask: [0, 0, 0], label: 2 },
+];
+
+/** Lines of JSON, one of them damaged by its structure. */
+export const linesKind: Kind = {
+  name: "lines",
+  needsGpu: false,
+  async open(): Promise<Target> {
+    const folder = await Deno.makeTempDir({ prefix: "holdfast-fuzz-" });
+    return {
+      async run(draw) {
+        const damaged = draw.below(ROWS.length);
+        const lines = ROWS.map((row, index) =>
+          index === damaged ? damageJson(row, draw).replaceAll(/\n */g, "") : JSON.stringify(row)
+        );
+        const text = strToU8(lines.join("\n"));
+        await Deno.writeFile(join(folder, "data.jsonl"), draw.chance(0.3) ? damageBytes(text, draw) : text);
+        return await readAll(folder);
+      },
+      [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+    };
+  },
+};
 
 /** Arrays and archives of arrays. */
 export const arraysKind: Kind = folderKind("arrays", ARRAYS);
