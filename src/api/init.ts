@@ -101,7 +101,7 @@ export async function proposeSetup(model: Model, folder: string, options: SetupO
 function prefixed(document: DatasetDocument, prefix: string): DatasetDocument {
   if (prefix === "") return document;
   const { inputs, labels, classes, characters } = document;
-  const paths = { labels, classes, characters };
+  const paths = { labels, characters, ...(typeof classes === "string" ? { classes } : {}) };
   return {
     ...document,
     inputs: typeof inputs === "string"

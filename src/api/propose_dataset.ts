@@ -19,7 +19,7 @@ export interface DatasetDocument {
   readonly label_offset?: number;
   readonly preprocessing: readonly PreprocessingStep[];
   readonly layout: Layout;
-  readonly classes?: string;
+  readonly classes?: string | readonly string[];
   readonly characters?: string;
 }
 
@@ -106,6 +106,7 @@ export function documentOf(survey: DataSurvey, proposal: DatasetProposal, choice
     preprocessing: stepsOf(proposal, choice),
     layout: proposal.layout,
     ...(classes && labels?.kind !== "text" ? { classes: classes.path } : {}),
+    ...(labels?.classNames ? { classes: labels.classNames } : {}),
     ...(characters && labels?.kind === "text" ? { characters } : {}),
   };
 }

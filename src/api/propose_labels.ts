@@ -9,6 +9,8 @@ export interface LabelChoice {
   /** Undefined where subfolders are the classes. */
   readonly path: string | undefined;
   readonly kind: Labels["kind"];
+  /** Of labels that are names, in the order that is guessed for them. */
+  readonly classNames?: readonly string[];
   /** `label_offset` of dataset.json. */
   readonly offset: number;
   readonly reason: string;
@@ -28,7 +30,8 @@ export function proposeLabels(graph: Graph, found: readonly FoundLabels[]): Labe
     const { labels } = one;
     if (labels.kind === "classes") {
       const ways = classChoices(graph, one.path, labels.values, place);
-      if (typeof ways !== "string") return ways;
+      const { classNames } = one;
+      if (typeof ways !== "string") return classNames ? ways.map((way) => ({ ...way, classNames })) : ways;
       notes.push(ways);
       return [];
     }

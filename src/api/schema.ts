@@ -46,7 +46,7 @@ export function datasetSchema(): JsonSchema {
     label_offset: { type: ["integer", "null"], default: 0 },
     preprocessing: { anyOf: [steps, { type: "object", additionalProperties: steps }, { type: "null" }] },
     layout: { enum: LAYOUTS, default: "NCHW" },
-    classes: { anyOf: [path, { type: "null" }] },
+    classes: { anyOf: [path, { type: "array", items: { type: "string" }, minItems: 1 }, { type: "null" }] },
     characters: { anyOf: [path, { type: "null" }] },
   };
   const described = Object.entries(schemas).map(([key, schema]) =>

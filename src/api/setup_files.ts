@@ -40,7 +40,12 @@ export function datasetReasons(facts: SetupFacts): { readonly key: string; reado
     ["label_offset", "added to every label"],
     ["preprocessing", preprocessingReason(facts)],
     ["layout", reasons.layout],
-    ["classes", `${survey.classes?.names.length ?? 0} names, by class`],
+    [
+      "classes",
+      label?.classNames
+        ? "guessed: the names in the order of the alphabet, as torchvision's ImageFolder numbers them"
+        : `${survey.classes?.names.length ?? 0} names, by class`,
+    ],
     ["characters", "one a line, by class of the outputs"],
   ];
   return rows.filter(([key]) => document[key] !== undefined || (key === "labels" && isFromFolders))

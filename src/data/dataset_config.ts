@@ -27,8 +27,8 @@ export interface DatasetConfig {
   /** For every input, or for each named one. */
   readonly preprocessing: Preprocessing | ReadonlyMap<string, Preprocessing>;
   readonly layout: Layout;
-  /** File with one class name per line. */
-  readonly classes: string | undefined;
+  /** File with one class name per line, or the names themselves. */
+  readonly classes: string | readonly string[] | undefined;
   /** File with one character per line, for transcriptions. */
   readonly characters: string | undefined;
 }
@@ -48,7 +48,7 @@ export const DATASET_KEYS = {
   preprocessing:
     "Steps that bring a picture to the network, in order; or an object with such a list for each named input.",
   layout: "Order of axes that the network gets.",
-  classes: "File with one class name per line.",
+  classes: "File with one class name per line, or the names in a list, by class.",
   characters: "File with one character per line, for transcriptions.",
 } as const;
 
@@ -93,7 +93,7 @@ export function parseDatasetConfig(text: string, path: string): DatasetConfig {
     labelOffset: parseLabelOffset(json.label_offset ?? 0, file),
     preprocessing: parseAllPreprocessing(json.preprocessing ?? [], file),
     layout: oneOf(json, "layout", LAYOUTS, "NCHW", file),
-    classes: optionalPath(json, "classes", file),
+    classes: parseClasses(json, file),
     characters: optionalPath(json, "characters", file),
   };
 }
@@ -128,6 +128,18 @@ function parseLabelOffset(value: unknown, file: string): number {
 function parseAllPreprocessing(value: unknown, file: string): DatasetConfig["preprocessing"] {
   if (!isRecord(value)) return parsePreprocessing(value, file);
   return new Map(Object.entries(value).map(([name, list]) => [name, parsePreprocessing(list, file)]));
+}
+
+function parseClasses(json: Readonly<Record<string, unknown>>, file: string): DatasetConfig["classes"] {
+  const { classes } = json;
+  if (!Array.isArray(classes)) return optionalPath(json, "classes", file);
+  const wrong = classes.findIndex((name) => typeof name !== "string");
+  if (wrong < 0 && classes.length > 0) return classes as string[];
+  throw new DatasetError(
+    `Cannot read ${file}: "classes" ${
+      wrong < 0 ? "is an empty list" : `has ${kindOf(classes[wrong])} at place ${wrong}`
+    }, expected names`,
+  );
 }
 
 function optionalPath(json: Readonly<Record<string, unknown>>, key: string, file: string): string | undefined {

@@ -36,7 +36,9 @@ export async function openDataset(path: string, options: OpenOptions = {}): Prom
 
 /** Opens what a description says. */
 export async function openDescribed(config: DatasetConfig, options: OpenOptions = {}): Promise<Dataset> {
-  const classes = config.classes === undefined ? undefined : await readLines(join(config.folder, config.classes));
+  const classes = typeof config.classes === "string"
+    ? await readLines(join(config.folder, config.classes))
+    : config.classes;
   if (config.format !== "images") return openArrayDataset(config, classes);
   return await openPictureDataset(config, classes, options);
 }

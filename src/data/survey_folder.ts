@@ -5,6 +5,7 @@ import type { Dataset, Labels, SampleInput } from "./dataset.ts";
 import { type DatasetConfig, parseDatasetConfig } from "./dataset_config.ts";
 import { findLabels, LABEL_ARRAY } from "./find_labels.ts";
 import { guessFolder } from "./guess_dataset.ts";
+import { readLabelTable } from "./label_table.ts";
 import { byCodeUnits, listPictures } from "./list_pictures.ts";
 import { openDescribed } from "./open_dataset.ts";
 import { parsePictureHeader } from "./picture_header.ts";
@@ -43,6 +44,8 @@ export interface FoundLabels {
   /** Relative to the folder; undefined where subfolders are the classes. */
   readonly path: string | undefined;
   readonly labels: Labels;
+  /** The names among the labels in the order of the alphabet, where nothing says which class is which. */
+  readonly classNames?: readonly string[];
   /** Samples that have labels: a file may list fewer pictures than there are. */
   readonly samples: number;
 }
@@ -110,10 +113,29 @@ async function readableLabels(
       dataset.close();
     } catch (error) {
       if (!(error instanceof DatasetError)) throw error;
-      refused.push({ path: path ?? ".", reason: error.message });
+      const named = path === undefined ? undefined : await namedLabels(config, path);
+      if (named) labels.push(named);
+      else refused.push({ path: path ?? ".", reason: error.message });
     }
   }
   return { labels, refused };
+}
+
+/** Labels of a table of names, numbered by the alphabet; undefined where it is none, or where class names are known. */
+async function namedLabels(config: DatasetConfig, path: string): Promise<FoundLabels | undefined> {
+  if (config.classes !== undefined || config.format !== "images" || !/\.(csv|txt)$/.test(path)) return undefined;
+  try {
+    const { folder, inputs } = config;
+    const known = new Set(await listPictures(join(folder, typeof inputs === "string" ? inputs : ".")));
+    const table = await readLabelTable(join(folder, path), known);
+    const classNames = [...new Set(table.map(({ label }) => label))].sort(byCodeUnits);
+    const dataset = await openDescribed({ ...config, labels: { path }, classes: classNames });
+    dataset.close();
+    return dataset.labels && { path, labels: dataset.labels, samples: dataset.length, classNames };
+  } catch (error) {
+    if (error instanceof DatasetError) return undefined;
+    throw error;
+  }
 }
 
 async function sizesOf({ folder, inputs }: DatasetConfig): Promise<PictureSizes> {

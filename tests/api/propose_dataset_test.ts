@@ -177,6 +177,13 @@ Deno.test("documentOf() scales means to how values are stored, reverses them wit
   );
 });
 
+Deno.test("documentOf() lists class names that are guessed", () => {
+  const named = { ...classes("labels.csv", [0, 5]), classNames: ["a", "b", "c", "d", "e", "f"] };
+  const data = survey({ labels: [named] });
+  const net = withShapes(pictureClassifier(), ["N", 3, 8, 8], ["N", PICTURE_CLASSES]);
+  assert.deepEqual(documentOf(data, proposeDataset(model(net), data), FIRST_CHOICE).classes, named.classNames);
+});
+
 Deno.test("proposeMetric() goes by labels and outputs", () => {
   const head = (kind: Parameters<typeof proposeMetric>[1], ...outputs: readonly Shape[]) =>
     metricText(proposeMetric(withShapes(pictureClassifier(), ["N", 3, 8, 8], ...outputs), kind));

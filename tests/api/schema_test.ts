@@ -244,7 +244,7 @@ Deno.test("datasetSchema() takes what the parser takes, and nothing else", () =>
     label_offset: fc.constantFrom(-1, 0.5, null),
     preprocessing: fc.oneof(fc.array(step, { maxLength: 1 }), fc.record({ a: fc.array(step, { maxLength: 1 }) })),
     layout: fc.constantFrom("NCHW", "NHWC"),
-    classes: fc.constantFrom("c.txt", null),
+    classes: fc.constantFrom<unknown>("c.txt", null, ["cat", "dog"], ["cat", 1], []),
   });
   const single = step.map((one) => ({ format: "images", inputs: "x", preprocessing: [one] }));
   let taken = 0;

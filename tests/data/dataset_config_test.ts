@@ -48,6 +48,12 @@ Deno.test("parseDatasetConfig() fills in NCHW, no labels and no preprocessing", 
   assert.deepEqual(parse({ ...MINIMAL, labels: [1, 2] }).labels, { inline: [1, 2] });
 });
 
+Deno.test("parseDatasetConfig() takes class names in a list", () => {
+  assert.deepEqual(parse({ ...MINIMAL, classes: ["cat", "dog"] }).classes, ["cat", "dog"]);
+  assert.throws(() => parse({ ...MINIMAL, classes: ["cat", 2] }), /"classes" has a number at place 1, expected names/);
+  assert.throws(() => parse({ ...MINIMAL, classes: [] }), /"classes" is an empty list, expected names/);
+});
+
 Deno.test("parseDatasetConfig() takes $schema, for editors, and a whole label_offset", () => {
   assert.equal(parse({ ...MINIMAL, $schema: "dataset.schema.json", label_offset: -1 }).labelOffset, -1);
   assert.throws(() => parse({ ...MINIMAL, label_offset: 0.5 }), /"label_offset" is 0\.5, expected an integer/);
@@ -67,7 +73,7 @@ Deno.test("parseDatasetConfig() names what it does not understand", () => {
     [{ ...MINIMAL, inputs: {} }, /"inputs" is an object/],
     [{ ...MINIMAL, labels: 5 }, /"labels" is a number, expected a path or a list/],
     [{ ...MINIMAL, layout: "nchw" }, /"layout" is "nchw", expected one of NCHW, NHWC; did you mean "NCHW"\?/],
-    [{ ...MINIMAL, classes: ["a"] }, /"classes" is a list/],
+    [{ ...MINIMAL, classes: { a: 1 } }, /"classes" is an object, expected a path/],
     [{ ...MINIMAL, preprocessing: "none" }, /"preprocessing" is no list/],
     [[], /it holds a list/],
   ];

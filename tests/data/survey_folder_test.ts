@@ -60,6 +60,24 @@ Deno.test("surveyFolder() finds every label file beside images/, and ignores a d
   assert.deepEqual((await labelsIn({ ...pictures, ...lines })).labels, [["labels.tsv", "text"]]);
 });
 
+Deno.test("surveyFolder() numbers the names of a table by the alphabet where nothing else does", async () => {
+  const files = {
+    "images/a.jpg": picture,
+    "images/b.jpg": picture,
+    "labels.csv": "name,label\na.jpg,dog\nb.jpg,cat\n",
+  };
+  await withFolder(files, async (folder) => {
+    const { labels: [found] } = await surveyFolder(folder);
+    assert.deepEqual(found?.classNames, ["cat", "dog"]);
+    assert.deepEqual(found?.labels, { kind: "classes", values: Int32Array.of(1, 0) });
+  });
+  await withFolder({ ...files, "classes.txt": "dog\ncat\n" }, async (folder) => {
+    const { labels: [found] } = await surveyFolder(folder);
+    assert.equal(found?.classNames, undefined);
+    assert.deepEqual(found?.labels, { kind: "classes", values: Int32Array.of(0, 1) });
+  });
+});
+
 Deno.test("surveyFolder() finds arrays of samples by what is no label, and says why labels are none", async () => {
   assert.deepEqual(await labelsIn({ "features.npy": rows(3), "my_labels.npy": classes([0, 1, 2]) }), {
     labels: [["my_labels.npy", "classes"]],
