@@ -1,6 +1,6 @@
 /** Whole networks beside ONNX Runtime: every call uploads inputs, runs and reads the outputs back. */
 import { interleave, wallTime } from "./measure.ts";
-import { type BenchNetwork, inputsFor, loadNetwork, planFor } from "./networks.ts";
+import { type BenchNetwork, inputsFor, loadNetwork } from "./networks.ts";
 import { largestDifference, openHoldfast, openNode, openWeb, type Runner } from "./runners.ts";
 import type { Bench, Section, Value } from "./section.ts";
 
@@ -72,7 +72,7 @@ async function compare(bench: Bench, network: BenchNetwork, batch: number, remar
   };
   try {
     await open("onnxruntime-node", () => openNode(network.path, inputs));
-    await open("holdfast", () => openHoldfast(bench, planFor(bench.gpu, graph, batch).plan, inputs));
+    await open("holdfast", () => openHoldfast(bench, graph, inputs, batch));
     await open("onnxruntime-web", () => openWeb(network.path, inputs));
     const times = await interleave(
       runners.map((runner) => ({ name: runner.name, run: () => wallTime(() => runner.run()) })),

@@ -4,8 +4,9 @@ import * as ortWeb from "onnxruntime-web/webgpu";
 import type { HostTensor } from "../src/base/tensor.ts";
 import type { Gpu } from "../src/gpu/device.ts";
 import type { PipelineCache } from "../src/gpu/pipelines.ts";
-import type { Plan } from "../src/plan/plan.ts";
+import type { Graph } from "../src/graph/graph.ts";
 import { Session } from "../src/run/session.ts";
+import { planFor } from "./networks.ts";
 
 /** Runs one network for inputs of one batch size. */
 export interface Runner {
@@ -15,22 +16,45 @@ export interface Runner {
   close(): Promise<void>;
 }
 
-/** This project. */
+/** This project. A batch whose values no binding of the adapter can hold runs in equal parts, as in an evaluation. */
 export async function openHoldfast(
   { gpu, pipelines }: { readonly gpu: Gpu; readonly pipelines: PipelineCache },
-  plan: Plan,
+  graph: Graph,
   inputs: ReadonlyMap<string, HostTensor>,
+  batch: number,
 ): Promise<Runner> {
+  let part = batch;
+  let { plan } = planFor(gpu, graph, part);
+  while (part % 2 === 0 && plan.slots.some(({ byteLength }) => byteLength > gpu.largestBinding)) {
+    part /= 2;
+    ({ plan } = planFor(gpu, graph, part));
+  }
+  const parts = Array.from(
+    { length: batch / part },
+    (_, index) => new Map([...inputs].map(([name, tensor]) => [name, samplesOf(tensor, index * part, part)])),
+  );
   const session = await Session.create(gpu, pipelines, plan);
   return {
     name: "holdfast",
     async run() {
-      for (const [name, tensor] of inputs) session.writeInput(name, tensor);
-      session.run();
-      return (await session.read()).map(({ data }) => data);
+      const found: ArrayLike<number>[][] = [];
+      for (const own of parts) {
+        for (const [name, tensor] of own) session.writeInput(name, tensor);
+        session.run();
+        found.push((await session.read()).map(({ data }) => data));
+      }
+      return found[0]!.map((first, output) =>
+        parts.length === 1 ? first : found.flatMap((one) => Array.from(one[output]!))
+      );
     },
     close: () => Promise.resolve(session[Symbol.dispose]()),
   };
+}
+
+function samplesOf({ dtype, shape, data }: HostTensor, start: number, count: number): HostTensor {
+  const [batch, ...rest] = shape;
+  const length = data.length / batch!;
+  return { dtype, shape: [count, ...rest], data: data.slice(start * length, (start + count) * length) };
 }
 
 /** onnxruntime-web on WebGPU, in this process and on the same adapter. */
