@@ -34,9 +34,8 @@ async function assertGoesOn(folder: string): Promise<void> {
   assert.deepEqual(await namesIn(folder), RESULTS);
 }
 
-/** Runs a command whose files cannot grow beyond `kibibytes`, as if the disk were full. */
-async function runOnFullDisk(args: readonly string[], kibibytes: number): Promise<Ran> {
-  const script = `trap '' XFSZ; ulimit -f ${kibibytes}; exec "$@"`;
+/** Runs a command in a shell that was prepared by `script`, in which "$@" stands for it. */
+async function runInShell(script: string, args: readonly string[]): Promise<Ran> {
   const deno = ["run", "-A", "--quiet", new URL("../../cli.ts", import.meta.url).pathname];
   const { code, stdout, stderr } = await new Deno.Command("bash", {
     args: ["-c", script, "bash", Deno.execPath(), ...deno, ...args],
@@ -44,6 +43,11 @@ async function runOnFullDisk(args: readonly string[], kibibytes: number): Promis
   }).output();
   const decoder = new TextDecoder();
   return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+/** Runs a command whose files cannot grow beyond `kibibytes`, as if the disk were full. */
+function runOnFullDisk(args: readonly string[], kibibytes: number): Promise<Ran> {
+  return runInShell(`trap '' XFSZ; ulimit -f ${kibibytes}; exec "$@"`, args);
 }
 
 Deno.test(
@@ -147,4 +151,21 @@ Deno.test("evaluate names a picture that went away", needsGpu, async () => {
       );
     },
   );
+});
+
+Deno.test(
+  "inspect says that standard output cannot be written",
+  { ignore: Deno.build.os !== "linux" },
+  () =>
+    withFolder(files, async (folder) => {
+      const ran = await runInShell('exec "$@" > /dev/full', ["inspect", join(folder, "model.onnx")]);
+      assertRefused(ran, 1, /^error: Cannot write to standard output: No space left on device \(os error 28\)$/);
+    }),
+);
+
+Deno.test("exit codes tell what went wrong where standard error cannot be written", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  assert.equal((await runInShell('exec "$@" 2> /dev/full', ["inspect"])).code, 2);
+  assert.equal((await runInShell('exec "$@" 2> /dev/full', ["inspect", "/nonexistent.onnx"])).code, 1);
 });
