@@ -60,6 +60,9 @@ Deno.test("evaluateModel() halves the batch until it fits, with the same result"
   assert.equal(found.batchSize, 16);
 });
 
+/** Options under which the session with its candidates is what takes the most memory. */
+const mending = () => smallOptions({ mend: true });
+
 /** Options with a journal in memory. */
 function journalled(options: QuantizeOptions, known = new Map<string, Evaluation>()): QuantizeOptions {
   return {
@@ -78,7 +81,7 @@ Deno.test(
     const told: string[] = [];
     const { expected, found, memory } = await withBoth((runtime, batchSize) =>
       quantizeModel(runtime, model, {
-        ...smallOptions(),
+        ...mending(),
         batchSize,
         onEvent: (event) => event.kind === "note" && told.push(event.text),
       })
@@ -121,11 +124,11 @@ Deno.test(
 );
 
 Deno.test("rankModel() and sweepQuantization() do with less memory too", needsGpu, async () => {
-  const ranked = await withBoth((runtime, batchSize) => rankModel(runtime, model, { ...smallOptions(), batchSize }));
+  const ranked = await withBoth((runtime, batchSize) => rankModel(runtime, model, { ...mending(), batchSize }));
   assert.ok(ranked.memory.failures > 0);
   assert.deepEqual(ranked.found, ranked.expected);
   const swept = await withBoth((runtime, batchSize) =>
-    sweepQuantization(runtime, model, [0, 0.05], { ...smallOptions(), batchSize })
+    sweepQuantization(runtime, model, [0, 0.05], { ...mending(), batchSize })
   );
   assertSpared(swept.memory, swept.found[0]!.result.notes, HALVED);
   assert.deepEqual(swept.found.map(({ result }) => result.bytes), swept.expected.map(({ result }) => result.bytes));
