@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { measureParity, type Parity } from "./ort_parity.ts";
 import { loadModel, openDataset, openMetrics, Runtime } from "../mod.ts";
 import { candidateData } from "../src/api/candidates.ts";
-import { MEMORY_BUDGET } from "../src/api/evaluate.ts";
+import { MEMORY_BUDGET } from "../src/api/memory_fit.ts";
 import { chooseBatch, feedOf, prepareNetwork, sampleTypes } from "../src/api/network.ts";
 import { FLOAT } from "../src/base/precision.ts";
 import { feedTypes } from "../src/evaluate/feed.ts";

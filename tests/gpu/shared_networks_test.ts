@@ -105,9 +105,9 @@ async function valuesOf(metrics: readonly Metric[], dataset: Dataset, outputs: r
     type: { dtype, shape: [1, ...shape] },
     slot,
   }));
-  const gathering = await Gathering.start(dataset, metrics, outputViews(types, metrics), [...outputs.keys()]);
-  outputs.forEach((tensors, index) => gathering.take(index, tensors));
-  return gathering.finish().values;
+  const [gathering] = await Gathering.start(dataset, metrics, outputViews(types, metrics), [...outputs.keys()], 1);
+  outputs.forEach((tensors, index) => gathering!.take(index, tensors));
+  return gathering!.finish().values;
 }
 
 for (const { model: name, data, samples, values: known } of NETWORKS) {
