@@ -10,6 +10,7 @@ import {
   toNumber,
   type ValueInfoProto,
 } from "../onnx/proto.ts";
+import { inlineFunctions } from "../onnx/inline_functions.ts";
 import { dtypeOf, type ReadExternal, tensorFromProto } from "../onnx/tensor.ts";
 import type { AttributeValue } from "./attributes.ts";
 import { checkValues } from "./check.ts";
@@ -20,13 +21,11 @@ import { sortNodes } from "./sort_nodes.ts";
 export const OPSET_RANGE = { oldest: 1, newest: 21 } as const;
 
 /**
- * Imports a decoded model. Nodes are brought into topological order and given unique names; `readExternal` reads files
+ * Imports a decoded model, its functions inlined. Nodes are brought into topological order and given unique names; `readExternal` reads files
  * of external data.
  */
-export function importGraph(model: ModelProto, readExternal?: ReadExternal): Graph {
-  if ((model.functions ?? []).length > 0) {
-    throw new UnsupportedError(`Cannot import model: it defines ${model.functions!.length} local functions`);
-  }
+export function importGraph(file: ModelProto, readExternal?: ReadExternal): Graph {
+  const model = inlineFunctions(file);
   const opsets = new Map(
     (model.opsetImport ?? []).map((entry) => [normalizeDomain(entry.domain), toNumber(entry.version)]),
   );
@@ -119,8 +118,8 @@ function importNodes(proto: GraphProto, context: ImportContext): Node[] {
       name,
       type: node.opType ?? "",
       domain: normalizeDomain(node.domain),
-      inputs: node.input ?? [],
-      outputs: node.output ?? [],
+      inputs: withoutAbsentEnd(node.input ?? []),
+      outputs: withoutAbsentEnd(node.output ?? []),
       attributes: new Map(
         (node.attribute ?? []).map((
           attribute,
@@ -128,6 +127,11 @@ function importNodes(proto: GraphProto, context: ImportContext): Node[] {
       ),
     };
   });
+}
+
+/** Absent operands at the end say what a shorter list says. */
+function withoutAbsentEnd(names: readonly string[]): readonly string[] {
+  return names.slice(0, 1 + names.findLastIndex((name) => name !== ""));
 }
 
 function normalizeDomain(domain: string | null | undefined): string {

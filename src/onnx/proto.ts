@@ -6,6 +6,7 @@ export const onnx: typeof pkg.onnx = pkg.onnx;
 export type ModelProto = pkg.onnx.ModelProto;
 export type GraphProto = pkg.onnx.GraphProto;
 export type NodeProto = pkg.onnx.NodeProto;
+export type FunctionProto = pkg.onnx.FunctionProto;
 export type AttributeProto = pkg.onnx.AttributeProto;
 export type TensorProto = pkg.onnx.TensorProto;
 export type ValueInfoProto = pkg.onnx.ValueInfoProto;
