@@ -33,7 +33,7 @@ const SOFTWARE_INVOCATIONS = 8;
 const GPU_INVOCATIONS = 64;
 
 /** Multiply-accumulates from which on a product runs long enough to pay for compiling a kernel with more of it unrolled. */
-const LARGE_PRODUCT = 5e6;
+const LARGE_PRODUCT = 2e7;
 
 /** Invocations below which a GPU has idle cores: smaller tiles make more of them. */
 const FILLING = 16384;

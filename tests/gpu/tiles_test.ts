@@ -29,7 +29,7 @@ const TARGETS: Readonly<Record<string, KernelTarget>> = {
 /** A layer of every heavy kernel, ragged in rows, columns and depth, small and large. */
 const LAYERS: Readonly<Record<string, readonly number[]>> = {
   "pointwise convolution": [2, 34, 70, 9, 1, 1],
-  "large pointwise convolution": [2, 96, 70, 28, 1, 1],
+  "large pointwise convolution": [2, 96, 70, 40, 1, 1],
   "pointwise convolution of few": [1, 3, 5, 3, 1, 1],
   "convolution": [2, 5, 37, 18, 3, 1],
   "convolution of few": [1, 3, 4, 5, 3, 1],
