@@ -31,6 +31,7 @@ const infer: OpDef<ConcatAttributes>["infer"] = (inputs, { axis }) => {
 export const concat = defineOp<ConcatAttributes>({
   type: "Concat",
   since: 1,
+  isVariadic: true,
   quant: { kind: "concat" },
   attributes: (raw, { opset }) => {
     if (opset >= 4 && !raw.has("axis")) throw new ModelError(`Cannot use attributes: "axis" is missing`);

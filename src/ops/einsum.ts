@@ -125,6 +125,7 @@ const TOLERANCE = { relative: 1e-5, absolute: 1e-4, reason: "the order of additi
 export const einsum = defineOp<{ equation: string }>({
   type: "Einsum",
   since: 12,
+  isVariadic: true,
   quant: { kind: "non_quantizable" },
   attributes: (raw) => ({ equation: raw.string("equation", "") }),
   infer: (inputs, { equation }) => {

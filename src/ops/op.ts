@@ -73,6 +73,8 @@ export interface OpDef<A = unknown> {
   readonly cases: readonly OpCase[];
   /** Inputs that a node must have. Unless stated as many as every case has. */
   readonly leastInputs?: number;
+  /** Whether a node may have any number of inputs; otherwise at most as many as a case has. */
+  readonly isVariadic?: true;
   /** Decodes attributes and applies the specification's defaults. Whatever it leaves unread is refused by the caller. */
   attributes(raw: AttributeReader, node: NodeSignature): A;
   /** Output types: the only source of shapes. An output whose value follows from shapes alone carries it. */

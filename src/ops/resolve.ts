@@ -64,10 +64,16 @@ export function resolveNode(node: Node, opset: number): ResolvedNode {
   });
 }
 
-/** Throws ModelError where a node lacks an input that is not optional. */
+/** Throws ModelError where a node lacks an input that is not optional, or has one that the operator does not know. */
 function checkInputs({ name, type, inputs }: Node, operator: OpDef): void {
   const least = leastInputs(operator);
   const absent = inputs.slice(0, least).indexOf("");
+  const most = mostInputs(operator);
+  if (inputs.length > most) {
+    throw new ModelError(
+      `Cannot use inputs of ${type} node "${name}": found ${inputs.length}, expected at most ${most}`,
+    );
+  }
   if (inputs.length >= least && absent < 0) return;
   const found = absent < 0 ? `found ${inputs.length}` : `input ${absent} is absent`;
   throw new ModelError(`Cannot use inputs of ${type} node "${name}": ${found}, expected at least ${least}`);
@@ -80,6 +86,10 @@ function leastInputs({ cases, leastInputs }: OpDef): number {
     const absent = inputs.findIndex((input) => !input);
     return Math.min(least, absent < 0 ? inputs.length : absent);
   }, cases.length > 0 ? Infinity : 0);
+}
+
+function mostInputs({ cases, isVariadic }: OpDef): number {
+  return isVariadic || cases.length === 0 ? Infinity : Math.max(...cases.map(({ inputs }) => inputs.length));
 }
 
 /** Runs a step of an operator; whatever it throws is told with the node's name, its class kept. */

@@ -34,6 +34,7 @@ function variadicOp(row: VariadicRow): OpDef {
   return defineOp<null>({
     type: row.type,
     since: 1,
+    isVariadic: true,
     quant: row.quant,
     attributes: (raw) => {
       raw.ignore("consumed_inputs");

@@ -132,3 +132,9 @@ Deno.test("importGraph() takes extents of 0 and below for unknown", () => {
   const input = [{ name: "x", type: { tensorType: { elemType: 1, shape: { dim } } } }];
   assert.deepEqual(importNodes([relu("x", "y")], { input }).inputs[0]!.shape, ["", "", "N", 3]);
 });
+
+Deno.test("importGraph() leaves out absent operands at the end", () => {
+  const node = { opType: "Clip", input: ["x", "", ""], output: ["y", ""] };
+  const [clip] = importNodes([node]).nodes;
+  assert.deepEqual([clip!.inputs, clip!.outputs], [["x"], ["y"]]);
+});

@@ -55,11 +55,16 @@ Deno.test("inferNode() leaves results that are too large for the host to the dev
   assert.ok(outputsOf("Tile", [zeros(4), integers(2)])[0]!.value, "the host computes what is small");
 });
 
-Deno.test("resolveNode() refuses nodes without inputs that are not optional", () => {
+Deno.test("resolveNode() refuses nodes without inputs that are not optional, and with unknown ones", () => {
   const message = /^Cannot use inputs of (Conv|Clip|Add) node "n": found \d, expected at least \d$/;
   assert.throws(() => outputsOf("Conv", [zeros(1, 1, 3, 3)]), { name: "ModelError", message });
   assert.throws(() => outputsOf("Add", [zeros(1)]), { name: "ModelError", message });
   assert.throws(() => outputsOf("Clip", []), { name: "ModelError", message });
+  const three = [zeros(1), zeros(1), zeros(1)];
+  assert.throws(() => outputsOf("Add", three), {
+    message: /^Cannot use inputs of Add node "n": found 3, expected at most 2$/,
+  });
+  assert.deepEqual(outputsOf("Sum", three)[0]!.shape, [1]);
   const node = { name: "n", type: "Add", domain: "", inputs: ["", "b"], outputs: ["y"], attributes: new Map() };
   assert.throws(() => resolveNode(node, 17), { message: /node "n": input 0 is absent, expected at least 2$/ });
 });
