@@ -39,7 +39,7 @@ export class Gpu {
   /** What kernels for this device may rely on. */
   readonly kernelTarget: KernelTarget;
   /** The tiles of `kernelTarget`. */
-  readonly tiles = new TileTable();
+  readonly tiles: TileTable = new TileTable();
   /** Present while passes are recorded: sessions then give every step a pass. */
   #profiler: PassProfiler | undefined;
   #failure: DeviceError | undefined;
