@@ -82,6 +82,16 @@ const DAMAGES: readonly Damage[] = [
   (model, _graph, draw) => onOne(model.opsetImport, draw, (entry) => entry.version = draw.of(OPSETS)),
   (model, _graph, draw) => onOne(model.opsetImport, draw, (entry) => entry.domain = draw.of(["x", "ai.onnx", ""])),
   (model) => model.opsetImport?.pop(),
+  (model, _graph, draw) =>
+    onOne(model.functions, draw, (one) =>
+      onOne(one.node, draw, (node) => {
+        [node.domain, node.opType] = draw.of([["own", "Outer"], ["own", "Inner"], ["", "Relu"], ["x", "Outer"]]);
+      })),
+  (model, _graph, draw) =>
+    onOne(model.functions, draw, (one) => one.output?.splice(0, 1, draw.of([...one.input ?? [], "nowhere", ""]))),
+  (model, _graph, draw) => onOne(model.functions, draw, (one) => one.input?.splice(0, 1)),
+  (model, _graph, draw) => onOne(model.functions, draw, (one) => model.functions?.push(one)),
+  (model, _graph, draw) => onOne(model.functions, draw, (one) => one.name = draw.of(["Outer", "Inner", "", "Relu"])),
 ];
 
 /** The main graph, or one in it. */

@@ -4,6 +4,7 @@ import { inspectModel, loadModel, type Model, Runner, Runtime } from "../../../m
 import { planFor } from "../../../src/api/bound_plan.ts";
 import { elementCount, type HostTensor, hostTensor } from "../../../src/base/tensor.ts";
 import type { Graph } from "../../../src/graph/graph.ts";
+import { onnx } from "../../../src/onnx/proto.ts";
 import { OPERATORS } from "../../../src/ops/registry.ts";
 import { runPasses } from "../../../src/passes/run_passes.ts";
 import { widenFloats } from "../../../src/passes/widen_floats.ts";
@@ -19,11 +20,48 @@ import { damageModel } from "../mutate_model.ts";
 const NETWORKS: readonly Graph[] = [classifier(), residualNetwork().build(), concatNetwork().build(), detector()];
 const PUBLIC_OPERATORS = OPERATORS.filter(({ domain = "", cases }) => domain === "" && cases.length > 0);
 
+const FLOATS = { tensorType: { elemType: 1, shape: { dim: [{ dimValue: 2 }] } } };
+
+/** A model that defines functions, one of which calls the other. */
+const WITH_FUNCTIONS = onnx.ModelProto.encode(
+  {
+    irVersion: 8,
+    opsetImport: [{ version: 17 }, { domain: "own", version: 1 }],
+    graph: {
+      input: [{ name: "x", type: FLOATS }],
+      output: [{ name: "y", type: FLOATS }],
+      node: [{ domain: "own", opType: "Outer", input: ["x"], output: ["y"], attribute: [] }],
+    },
+    functions: [
+      {
+        domain: "own",
+        name: "Outer",
+        input: ["a"],
+        output: ["b"],
+        opsetImport: [{ version: 17 }],
+        node: [
+          { domain: "own", opType: "Inner", input: ["a", "a"], output: ["c"] },
+          { domain: "own", opType: "Inner", input: ["c", "a"], output: ["b"] },
+        ],
+      },
+      {
+        domain: "own",
+        name: "Inner",
+        input: ["a", "b"],
+        output: ["c"],
+        opsetImport: [{ version: 17 }],
+        node: [{ opType: "Add", input: ["a", "b"], output: ["c"] }],
+      },
+    ],
+  } as Parameters<typeof onnx.ModelProto.encode>[0],
+).finish();
+
 /** Elements of inputs that a mutant is run with. */
 const MOST_ELEMENTS = 1 << 16;
 
 /** A network of the fixtures, or a single node of any operator. */
 function anyModel(draw: Draw): Uint8Array {
+  if (draw.chance(0.05)) return WITH_FUNCTIONS;
   if (draw.chance(0.4)) return fileOf(draw.of(NETWORKS));
   const operator = draw.of(PUBLIC_OPERATORS);
   const { graph, inputs } = graphOfCase(operator, draw.of(operator.cases));
