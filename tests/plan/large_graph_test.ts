@@ -1,5 +1,6 @@
 /** Networks of thousands of nodes: no step on the way to a plan takes time that grows with the square of their number. */
 import assert from "node:assert/strict";
+import { cpuUsage } from "node:process";
 import type { TensorType } from "../../src/base/tensor.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
 import { liftBatch } from "../../src/passes/lift_batch.ts";
@@ -24,19 +25,20 @@ function deepNetwork(blocks: number) {
 
 const types = new Map<string, TensorType>([["x", { dtype: "float32", shape: [1, 4, 4, 4] }]]);
 
-/** Everything between reading a file and compiling, in ms. */
+/** Everything between reading a file and compiling, in ms of processor time, which other processes do not lengthen. */
 function timeToPlan(graph: ReturnType<typeof deepNetwork>): { ms: number; steps: number } {
-  const start = performance.now();
+  const start = cpuUsage();
   const lifted = liftBatch(graph, (_graph, batch) => new Map([["x", { dtype: "float32", shape: [batch, 4, 4, 4] }]]));
   const prepared = prepare(inferTypes(runPasses(lifted.graph, types), types));
   const { steps } = buildPlan(inferTypes(prepared.graph, types), prepared.layout.quantizers);
-  return { ms: performance.now() - start, steps: steps.length };
+  const { user, system } = cpuUsage(start);
+  return { ms: (user + system) / 1000, steps: steps.length };
 }
 
 Deno.test("buildPlan() is done with 2,000 nodes in less than a second, passes and quantizers included", () => {
   const graph = deepNetwork(500);
   assert.equal(graph.nodes.length, 2002);
-  // On a busy machine one run may take long for other reasons.
+  // The first run includes what the engine spends on compiling.
   const runs = [timeToPlan(graph), timeToPlan(graph), timeToPlan(graph)];
   assert.ok(runs[0]!.steps >= 500);
   assert.ok(Math.min(...runs.map(({ ms }) => ms)) < 1000, `took ${runs.map(({ ms }) => Math.round(ms)).join(", ")} ms`);
