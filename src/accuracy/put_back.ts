@@ -13,16 +13,19 @@ interface Reversion {
   readonly gain: Drops;
 }
 
+/** Groups that may fail one by one before no more is tried: regrets were measured beside other groups, so that one may mislead. */
+const FAILURES = 3;
+
 /**
  * Puts reverted groups of the last state of `path` back into int8, cheapest regret first, while the target holds. The regret is what
  * the group's reversion was measured to gain, and only groups that are expected to fit into the room left are evaluated: one, then
- * twice as many at once after each success, then half as many after a failure, until a single group fails. Ties: more
- * multiply-accumulates first, then graph order.
+ * twice as many at once after each success, then half as many after a failure. A group that fails alone stays in float, and after
+ * three of them so does the rest. Ties: more multiply-accumulates first, then graph order.
  */
 export async function putBack(run: Run, path: readonly State[]): Promise<State> {
   let current = path.at(-1) as State;
   let waiting = cheapestFirst(run, reversionsOf(run.problem.groups, path));
-  let [size, hasFailed] = [1, false];
+  let [size, hasFailed, failures] = [1, false, 0];
   for (;;) {
     const batch = fittingPrefix(run, current, waiting).slice(0, size);
     if (batch.length === 0) return current;
@@ -33,13 +36,12 @@ export async function putBack(run: Run, path: readonly State[]): Promise<State> 
     const { assignment, values, drops } = state;
     const reason = holds ? "target_holds" : "target_lost";
     run.trace.record({ action: "put_back", groups, assignment, values, drops, kept: holds, reason });
-    if (!holds && batch.length === 1) return current;
+    const isAlone = batch.length === 1;
+    if (!holds && isAlone && ++failures === FAILURES) return current;
     hasFailed ||= !holds;
     size = hasFailed ? Math.max(1, Math.floor(batch.length / 2)) : batch.length * 2;
-    if (holds) {
-      current = state;
-      waiting = waiting.slice(batch.length);
-    }
+    if (holds) current = state;
+    if (holds || isAlone) waiting = waiting.slice(batch.length);
   }
 }
 

@@ -57,9 +57,31 @@ Deno.test("putBack() doubles what it tries at once after a success and halves it
     "put_back DE 2 - target_lost",
     "put_back CDE 0.5 + target_holds",
     "put_back DE 2 - target_lost",
+    "put_back CE 3 - target_lost",
   ]);
   assert.deepEqual(result.reverted, ["C", "D", "E"]);
-  assert.deepEqual(result.trace.at(-3)?.groups, [1, 2]);
+  assert.deepEqual(result.trace.at(-4)?.groups, [1, 2]);
+});
+
+Deno.test("putBack() goes past a group that fails alone, and ends after the third", async () => {
+  const drops = { "-": 8, A: 7.75, AB: 7.5, ABC: 7.25, ABCD: 7, ABCDE: 0 };
+  const [groups, subset] = [groupsNamed("ABCDEF"), { ...SUBSET, F: 0 }];
+  const linesFor = async (full: Readonly<Record<string, number>>) => {
+    const problem = tableProblem(groups, { loss: { full: dropTable("ABCDEF", { ...drops, ...full }), subset } });
+    const result = await runAccuracyAware(problem, { ...OPTIONS, maximalDrop: 1 });
+    return { reverted: result.reverted, lines: traceLines(groups, result.trace).slice(8) };
+  };
+  const second = await linesFor({ BCDE: 2, ACDE: 0.5, ADE: 2, ACE: 2 });
+  assert.deepEqual(second.lines, [
+    "put_back BCDE 2 - target_lost",
+    "put_back ACDE 0.5 + target_holds",
+    "put_back ADE 2 - target_lost",
+    "put_back ACE 2 - target_lost",
+  ]);
+  assert.deepEqual(second.reverted, ["A", "C", "D", "E"]);
+  const none = await linesFor({ BCDE: 2, ACDE: 2, ABDE: 2, ABCE: 0 });
+  assert.deepEqual(none.lines.slice(-1), ["put_back ABDE 2 - target_lost"]);
+  assert.deepEqual(none.reverted, ["A", "B", "C", "D", "E"]);
 });
 
 Deno.test("putBack() is off when asked, and under POT's rule unless asked", async () => {
