@@ -33,7 +33,7 @@ export {
   type SensitivityDocument,
   type SensitivityRow,
 } from "./src/api/sensitivity.ts";
-export type { JournalFile } from "./src/api/journal.ts";
+export type { JournalFile } from "./src/api/journal/journal.ts";
 export type { RunnableNetwork, UserEvaluation } from "./src/evaluate/user_evaluator.ts";
 export type { HostTensor } from "./src/base/tensor.ts";
 export type { Evaluation } from "./src/base/precision.ts";
@@ -89,7 +89,7 @@ export { VERSION } from "./src/api/version.ts";
 export { encodeProfile, formatProfile, type NodeTime, nodeTimes, type Profile } from "./src/report/profile.ts";
 export { formatDevice } from "./src/report/device_text.ts";
 export { formatTable } from "./src/report/table.ts";
-export { type Configuration, parseConfiguration } from "./src/api/configuration.ts";
+export { type Configuration, parseConfiguration } from "./src/api/settings/configuration.ts";
 export { type GroupDescription, type Inspection, inspectModel, parseInputShape } from "./src/api/inspect.ts";
 export { forecastQuantization } from "./src/api/forecast.ts";
 export {
@@ -99,17 +99,17 @@ export {
   type ForecastMemory,
   formatForecast,
 } from "./src/report/forecast.ts";
-export { PROBE_SAMPLES, proposeSetup, type Setup, type SetupOptions } from "./src/api/init.ts";
-export type { Trial } from "./src/api/probe_datasets.ts";
-export type { DatasetDocument } from "./src/api/propose_dataset.ts";
-export type { MetricProposal } from "./src/api/propose_metric.ts";
+export { PROBE_SAMPLES, proposeSetup, type Setup, type SetupOptions } from "./src/api/init/init.ts";
+export type { Trial } from "./src/api/init/probe_datasets.ts";
+export type { DatasetDocument } from "./src/api/init/propose_dataset.ts";
+export type { MetricProposal } from "./src/api/init/propose_metric.ts";
 export { quoteCommand } from "./src/report/quote_command.ts";
-export { METRIC_NAMES, openMetrics } from "./src/api/metrics_by_name.ts";
+export { METRIC_NAMES, openMetrics } from "./src/api/metrics/metrics_by_name.ts";
 export { OutputFolder } from "./src/api/output_folder.ts";
-export { flagOf, type Parameter, PARAMETERS } from "./src/api/parameters.ts";
-export { type GivenValue, valueFromText } from "./src/api/parameter_values.ts";
+export { flagOf, type Parameter, PARAMETERS } from "./src/api/settings/parameters.ts";
+export { type GivenValue, valueFromText } from "./src/api/settings/parameter_values.ts";
 export { reportQuantization, requestMetrics, verifyExport } from "./src/api/quantize_report.ts";
-export { type GivenParameters, type QuantizeSettings, settingsOf } from "./src/api/quantize_settings.ts";
+export { type GivenParameters, type QuantizeSettings, settingsOf } from "./src/api/settings/quantize_settings.ts";
 export { formatInspection } from "./src/report/inspection_text.ts";
 export { encodeReport, type Report } from "./src/report/report.ts";
 export { type ReportedStep, reportStep } from "./src/report/steps.ts";
@@ -138,8 +138,8 @@ export {
 export type { InputShapes, OperatorCount } from "./src/api/inspect.ts";
 export type { LayerDescription } from "./src/api/layers.ts";
 export type { LayerTime } from "./src/api/measured_layers.ts";
-export type { NamedMetric } from "./src/api/metrics_by_name.ts";
-export type { MetricSetting } from "./src/api/nested_parameters.ts";
+export type { NamedMetric } from "./src/api/metrics/metrics_by_name.ts";
+export type { MetricSetting } from "./src/api/settings/nested_parameters.ts";
 export type { ReportContext } from "./src/api/quantize_report.ts";
 export type { Assignment, MetricDirection, OutputDistance } from "./src/base/precision.ts";
 export type { DType, Storage, TensorData } from "./src/base/tensor.ts";

@@ -2,9 +2,9 @@
  * Writes what documents say of options and operators from the tables that the program itself reads: docs/configuration.md, docs/schema,
  * README.md.
  */
-import { CATALOG } from "../src/api/metric_catalog.ts";
-import { flagOf, IDLE_PARAMETERS, type Parameter, PARAMETERS } from "../src/api/parameters.ts";
-import { configurationSchema, datasetSchema } from "../src/api/schema.ts";
+import { CATALOG } from "../src/api/metrics/metric_catalog.ts";
+import { flagOf, IDLE_PARAMETERS, type Parameter, PARAMETERS } from "../src/api/settings/parameters.ts";
+import { configurationSchema, datasetSchema } from "../src/api/settings/schema.ts";
 import { KNOBS } from "../src/base/knobs.ts";
 import { OPSET_RANGE } from "../src/graph/import.ts";
 import { OPERATORS } from "../src/ops/registry.ts";
@@ -56,7 +56,7 @@ export const EXAMPLE_CONFIGURATION = `{
 export function configurationPage(): string {
   return `# Configuration
 
-Written by \`deno task docs\` from the table of parameters that the program reads (\`src/api/parameters.ts\`).
+Written by \`deno task docs\` from the table of parameters that the program reads (\`src/api/settings/parameters.ts\`).
 
 Every parameter has one name. A configuration file spells it \`maximal_drop\`, the command line \`--maximal-drop\`, the library
 \`maximalDrop\`. The command line overrides the file. A name that does not exist is an error that says what was probably meant.

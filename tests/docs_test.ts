@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { EXAMPLE_CONFIGURATION, replaceSection, SCHEMAS, writeDocuments } from "../.ci/docs.ts";
 import { hasKnownReason, shownCommand, VARIANTS } from "../.ci/traces.ts";
-import { parseConfiguration } from "../src/api/configuration.ts";
-import { settingsOf } from "../src/api/quantize_settings.ts";
+import { parseConfiguration } from "../src/api/settings/configuration.ts";
+import { settingsOf } from "../src/api/settings/quantize_settings.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string) => Deno.readTextFile(new URL(path, root));

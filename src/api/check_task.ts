@@ -3,7 +3,7 @@ import { DatasetError, ModelError } from "../base/errors.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Metric } from "../evaluate/metric.ts";
 import type { Model } from "./model.ts";
-import { quantizingNode, vectorLength } from "./network_facts.ts";
+import { quantizingNode, vectorLength } from "./init/network_facts.ts";
 
 /** Throws ModelError for a network whose activations are quantized already: its codes would be quantized once more. */
 export function refuseQuantized({ name, graph }: Model): void {

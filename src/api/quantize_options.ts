@@ -11,7 +11,7 @@ import type { EqualizationOptions } from "../quantize/equalization.ts";
 import type { IgnoredScope } from "../quantize/ignored.ts";
 import type { QdqOptions } from "../quantize/qdq.ts";
 import type { TargetDevice } from "../quantize/scheme.ts";
-import type { JournalFile } from "./journal.ts";
+import type { JournalFile } from "./journal/journal.ts";
 import type { Holds } from "./sensitivity.ts";
 
 /** Algorithms, by POT's names. */

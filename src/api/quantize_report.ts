@@ -5,11 +5,11 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Metric } from "../evaluate/metric.ts";
 import { buildReport, type Report } from "../report/report.ts";
 import { evaluateModel } from "./evaluate.ts";
-import { openMetrics } from "./metrics_by_name.ts";
+import { openMetrics } from "./metrics/metrics_by_name.ts";
 import { loadModel, type Model } from "./model.ts";
 import type { QuantizeResult } from "./quantize.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";
-import type { QuantizeSettings } from "./quantize_settings.ts";
+import type { QuantizeSettings } from "./settings/quantize_settings.ts";
 import type { Runtime } from "./runtime.ts";
 import { VERSION } from "./version.ts";
 

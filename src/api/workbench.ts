@@ -34,9 +34,9 @@ import {
 } from "./calibration_pass.ts";
 import { candidateData, weightsOnly } from "./candidates.ts";
 import { type DecisionData, divideData } from "./decision_data.ts";
-import { DiskJournal } from "./journal.ts";
+import { DiskJournal } from "./journal/journal.ts";
 import { EqualCandidates } from "./equal_candidates.ts";
-import { digestOfGraph, identityKey, journalIdentity } from "./journal_identity.ts";
+import { digestOfGraph, identityKey, journalIdentity } from "./journal/journal_identity.ts";
 import { MEMORY_BUDGET } from "./memory_fit.ts";
 import type { Model } from "./model.ts";
 import { feedOf, type Network, prepareNetwork, sampleTypes } from "./network.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { parseConfiguration } from "../../src/api/configuration.ts";
-import { type GivenParameters, settingsOf } from "../../src/api/quantize_settings.ts";
+import { parseConfiguration } from "../../src/api/settings/configuration.ts";
+import { type GivenParameters, settingsOf } from "../../src/api/settings/quantize_settings.ts";
 import { UsageError } from "../../src/base/errors.ts";
 
 /** A configuration with these parameters. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { DiskJournal } from "../../src/api/journal.ts";
-import type { JournalIdentity } from "../../src/api/journal_record.ts";
+import { DiskJournal } from "../../src/api/journal/journal.ts";
+import type { JournalIdentity } from "../../src/api/journal/journal_record.ts";
 import type { Evaluation } from "../../src/base/precision.ts";
 
 const IDENTITY: JournalIdentity = {

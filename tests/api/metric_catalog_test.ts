@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CATALOG, catalogMetric } from "../../src/api/metric_catalog.ts";
+import { CATALOG, catalogMetric } from "../../src/api/metrics/metric_catalog.ts";
 
 Deno.test("CATALOG has no name twice, and docs/metrics.md knows every metric and option", async () => {
   const names = CATALOG.map(({ name }) => name);

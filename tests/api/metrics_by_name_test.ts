@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { METRIC_NAMES, openMetrics } from "../../src/api/metrics_by_name.ts";
+import { METRIC_NAMES, openMetrics } from "../../src/api/metrics/metrics_by_name.ts";
 import { UsageError } from "../../src/base/errors.ts";
 import { hostTensor } from "../../src/base/tensor.ts";
 import { withFolder } from "../data/fixtures.ts";

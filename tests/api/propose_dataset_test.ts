@@ -4,12 +4,12 @@ import type { DataSurvey, PictureSizes } from "../../src/data/survey_folder.ts";
 import { parseDatasetConfig } from "../../src/data/dataset_config.ts";
 import type { DType } from "../../src/base/tensor.ts";
 import type { Graph } from "../../src/graph/graph.ts";
-import { originOf, pictureInputOf } from "../../src/api/network_facts.ts";
-import { normalizationsFor } from "../../src/api/normalizations.ts";
-import { documentOf, FIRST_CHOICE, proposeDataset } from "../../src/api/propose_dataset.ts";
-import { proposeGeometries } from "../../src/api/propose_geometry.ts";
-import { proposeLabels } from "../../src/api/propose_labels.ts";
-import { metricText, proposeMetric } from "../../src/api/propose_metric.ts";
+import { originOf, pictureInputOf } from "../../src/api/init/network_facts.ts";
+import { normalizationsFor } from "../../src/api/init/normalizations.ts";
+import { documentOf, FIRST_CHOICE, proposeDataset } from "../../src/api/init/propose_dataset.ts";
+import { proposeGeometries } from "../../src/api/init/propose_geometry.ts";
+import { proposeLabels } from "../../src/api/init/propose_labels.ts";
+import { metricText, proposeMetric } from "../../src/api/init/propose_metric.ts";
 import { GraphBuilder } from "../fixtures/graph_builder.ts";
 import { PICTURE_CLASSES, pictureClassifier } from "../fixtures/picture_classifier.ts";
 

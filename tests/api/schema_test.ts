@@ -4,10 +4,10 @@ import fc from "fast-check";
 import { parse } from "jsonc-parser";
 import assert from "node:assert/strict";
 import { EXAMPLE_CONFIGURATION } from "../../.ci/docs.ts";
-import { parseConfiguration } from "../../src/api/configuration.ts";
-import { settingsOf } from "../../src/api/quantize_settings.ts";
-import { PARAMETERS } from "../../src/api/parameters.ts";
-import { configurationSchema, datasetSchema } from "../../src/api/schema.ts";
+import { parseConfiguration } from "../../src/api/settings/configuration.ts";
+import { settingsOf } from "../../src/api/settings/quantize_settings.ts";
+import { PARAMETERS } from "../../src/api/settings/parameters.ts";
+import { configurationSchema, datasetSchema } from "../../src/api/settings/schema.ts";
 import { parseDatasetConfig } from "../../src/data/dataset_config.ts";
 
 const root = new URL("../../", import.meta.url);

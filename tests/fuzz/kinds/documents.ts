@@ -1,8 +1,8 @@
 /** Documents that people write and edit: configurations, descriptions of datasets, tables of sensitivity; and journals. */
 import { join } from "node:path";
 import { openDataset, parseConfiguration, settingsOf } from "../../../mod.ts";
-import { DiskJournal } from "../../../src/api/journal.ts";
-import { encodeHeader, encodeRecord, type JournalIdentity } from "../../../src/api/journal_record.ts";
+import { DiskJournal } from "../../../src/api/journal/journal.ts";
+import { encodeHeader, encodeRecord, type JournalIdentity } from "../../../src/api/journal/journal_record.ts";
 import { holdsOf, parseHolds } from "../../../src/api/sensitivity.ts";
 import { parseDatasetConfig } from "../../../src/data/dataset_config.ts";
 import { npy } from "../../data/fixtures.ts";

@@ -1,6 +1,6 @@
 /** Every parameter of a quantization that has a name: one table for the command line, the configuration file and help. */
-import { CALLER_OPTIONS, OPTIONS, type OptionSpec } from "../accuracy/options.ts";
-import { RECIPES } from "./candidates.ts";
+import { CALLER_OPTIONS, OPTIONS, type OptionSpec } from "../../accuracy/options.ts";
+import { RECIPES } from "../candidates.ts";
 
 /** @internal One parameter. */
 export interface Parameter {

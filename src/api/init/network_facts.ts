@@ -1,7 +1,7 @@
 /** What a network says of the samples that it wants and of what it gives: read off the graph, without running it. */
-import { isFloat } from "../base/tensor.ts";
-import type { Layout } from "../data/pixels.ts";
-import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
+import { isFloat } from "../../base/tensor.ts";
+import type { Layout } from "../../data/pixels.ts";
+import type { Graph, Node, ValueInfo } from "../../graph/graph.ts";
 
 /** An input that takes pictures. */
 export interface PictureInput {

@@ -1,8 +1,8 @@
 /** The files that `init` writes: dataset.json and a configuration, each entry with the reason for it. */
-import type { Labels } from "../data/dataset.ts";
-import type { DataSurvey } from "../data/survey_folder.ts";
-import { CommentedObject, formatCommentedJson } from "../report/commented_json.ts";
-import type { Model } from "./model.ts";
+import type { Labels } from "../../data/dataset.ts";
+import type { DataSurvey } from "../../data/survey_folder.ts";
+import { CommentedObject, formatCommentedJson } from "../../report/commented_json.ts";
+import type { Model } from "../model.ts";
 import { attentionProduct, signedActivation } from "./network_facts.ts";
 import { type Trial } from "./probe_datasets.ts";
 import type { DatasetChoice, DatasetDocument, DatasetProposal } from "./propose_dataset.ts";
@@ -23,8 +23,8 @@ export interface SetupFacts {
 
 /** Where the schemas lie that editors complete and check the files by. */
 export const SCHEMA_URLS = {
-  dataset: new URL("../../docs/schema/dataset.schema.json", import.meta.url).href,
-  configuration: new URL("../../docs/schema/configuration.schema.json", import.meta.url).href,
+  dataset: new URL("../../../docs/schema/dataset.schema.json", import.meta.url).href,
+  configuration: new URL("../../../docs/schema/configuration.schema.json", import.meta.url).href,
 } as const;
 
 /** Entries of dataset.json and why they are what they are, in the order of the file. */

@@ -1,5 +1,5 @@
 /** How samples tell preprocessings apart: by what each sample is worth, compared pair by pair. */
-import type { EvaluatedSample, Metric } from "../evaluate/metric.ts";
+import type { EvaluatedSample, Metric } from "../../evaluate/metric.ts";
 
 /** A metric that remembers what every sample was worth. */
 export interface RecordingMetric {

@@ -1,18 +1,18 @@
 /** Parameters by name → the options of a quantization. */
-import { type AccuracyAwareOptions, type MetricOption, OPTIONS } from "../accuracy/options.ts";
-import { UsageError } from "../base/errors.ts";
-import { didYouMean } from "../data/spelling.ts";
-import type { CalibrationOptions } from "../quantize/default_quantization.ts";
-import type { EqualizationOptions } from "../quantize/equalization.ts";
-import { saturates } from "../quantize/saturation.ts";
-import { presetNamed, type TargetDevice } from "../quantize/scheme.ts";
-import type { BiasCorrectionOptions } from "../quantize/bias_correction.ts";
-import type { RangeEstimatorOptions } from "../quantize/estimators.ts";
-import type { IgnoredScope } from "../quantize/ignored.ts";
+import { type AccuracyAwareOptions, type MetricOption, OPTIONS } from "../../accuracy/options.ts";
+import { UsageError } from "../../base/errors.ts";
+import { didYouMean } from "../../data/spelling.ts";
+import type { CalibrationOptions } from "../../quantize/default_quantization.ts";
+import type { EqualizationOptions } from "../../quantize/equalization.ts";
+import { saturates } from "../../quantize/saturation.ts";
+import { presetNamed, type TargetDevice } from "../../quantize/scheme.ts";
+import type { BiasCorrectionOptions } from "../../quantize/bias_correction.ts";
+import type { RangeEstimatorOptions } from "../../quantize/estimators.ts";
+import type { IgnoredScope } from "../../quantize/ignored.ts";
 import { type MetricSetting, parseIgnored, parseKind, parseMetrics, parseRangeEstimator } from "./nested_parameters.ts";
 import { checkValue, type GivenValue, placeOf } from "./parameter_values.ts";
 import { IDLE_PARAMETERS, isRefused, PARAMETERS } from "./parameters.ts";
-import type { QuantizeOptions } from "./quantize_options.ts";
+import type { QuantizeOptions } from "../quantize_options.ts";
 
 /** Parameters as given: spelling of the configuration → value. */
 export type GivenParameters = ReadonlyMap<string, GivenValue>;

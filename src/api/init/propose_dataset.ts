@@ -1,11 +1,11 @@
 /** What a dataset.json for a network and a folder could say: every plausible way, the likeliest first. */
-import { DatasetError } from "../base/errors.ts";
-import { formatShape, isFloat } from "../base/tensor.ts";
-import type { Graph } from "../graph/graph.ts";
-import { type DatasetConfig, parseDatasetConfig } from "../data/dataset_config.ts";
-import type { Layout } from "../data/pixels.ts";
-import type { DataSurvey } from "../data/survey_folder.ts";
-import type { Model } from "./model.ts";
+import { DatasetError } from "../../base/errors.ts";
+import { formatShape, isFloat } from "../../base/tensor.ts";
+import type { Graph } from "../../graph/graph.ts";
+import { type DatasetConfig, parseDatasetConfig } from "../../data/dataset_config.ts";
+import type { Layout } from "../../data/pixels.ts";
+import type { DataSurvey } from "../../data/survey_folder.ts";
+import type { Model } from "../model.ts";
 import { originOf, type PictureInput, pictureInputOf } from "./network_facts.ts";
 import { type Normalization, normalizationsFor } from "./normalizations.ts";
 import { type Geometry, type PreprocessingStep, proposeGeometries } from "./propose_geometry.ts";

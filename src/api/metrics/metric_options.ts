@@ -1,6 +1,6 @@
 /** Options of metrics: `NAME:key=value,key=value` on the command line, keys beside the name in configurations. */
-import { UsageError } from "../base/errors.ts";
-import { didYouMean } from "../data/spelling.ts";
+import { UsageError } from "../../base/errors.ts";
+import { didYouMean } from "../../data/spelling.ts";
 
 /** What an option may be. */
 export type OptionType = "number" | "text" | "boolean" | "numbers";

@@ -1,6 +1,6 @@
 /** Which metric goes with labels and outputs. */
-import type { Labels } from "../data/dataset.ts";
-import type { Graph, ValueInfo } from "../graph/graph.ts";
+import type { Labels } from "../../data/dataset.ts";
+import type { Graph, ValueInfo } from "../../graph/graph.ts";
 
 /** @internal A metric of the catalog with its options, and why this one. */
 export interface MetricProposal {

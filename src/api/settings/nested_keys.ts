@@ -1,6 +1,6 @@
 /** The keys of parameters that have keys of their own, and what each may be: one table for the parser and the schema. */
-import { AGGREGATORS } from "../quantize/aggregate.ts";
-import { STATISTICS } from "../quantize/estimators.ts";
+import { AGGREGATORS } from "../../quantize/aggregate.ts";
+import { STATISTICS } from "../../quantize/estimators.ts";
 import type { ValueRule } from "./parameter_values.ts";
 
 /** Rules by key. */

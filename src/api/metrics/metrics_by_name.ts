@@ -1,8 +1,8 @@
 /** Metrics as the command line and configurations name them: those of the project, and TypeScript modules. */
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { UsageError } from "../base/errors.ts";
-import type { Metric } from "../evaluate/metric.ts";
+import { UsageError } from "../../base/errors.ts";
+import type { Metric } from "../../evaluate/metric.ts";
 import { CATALOG, catalogMetric } from "./metric_catalog.ts";
 import { MetricOptions, parseMetricText } from "./metric_options.ts";
 

@@ -1,8 +1,8 @@
 /** JSON Schemas of the two files that people write, from the tables that the parsers read: editors complete and check by them. */
-import { DATASET_FORMATS, DATASET_KEYS, LAYOUTS } from "../data/dataset_config.ts";
+import { DATASET_FORMATS, DATASET_KEYS, LAYOUTS } from "../../data/dataset_config.ts";
 import { preprocessingSchema } from "./preprocessing_schema.ts";
 import { ALGORITHMS, MODEL_KEYS, SHARED_KEYS } from "./configuration.ts";
-import { CATALOG } from "./metric_catalog.ts";
+import { CATALOG } from "../metrics/metric_catalog.ts";
 import { IGNORED_KEYS, METRIC_KEYS, RANGE_KEYS, SCHEME_KEYS } from "./nested_keys.ts";
 import type { ValueRule } from "./parameter_values.ts";
 import { IDLE_PARAMETERS, type IdleParameter, type Parameter, PARAMETERS } from "./parameters.ts";

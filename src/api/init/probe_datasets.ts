@@ -1,11 +1,11 @@
 /** Finding the preprocessing that a network was trained with: the one with which it is right most often. */
-import { DatasetError, ModelError, UsageError } from "../base/errors.ts";
-import { openDescribed } from "../data/open_dataset.ts";
-import type { DataSurvey } from "../data/survey_folder.ts";
-import { selectSamples } from "../evaluate/selected_dataset.ts";
-import { evaluateModel } from "./evaluate.ts";
-import { openMetrics } from "./metrics_by_name.ts";
-import type { Model } from "./model.ts";
+import { DatasetError, ModelError, UsageError } from "../../base/errors.ts";
+import { openDescribed } from "../../data/open_dataset.ts";
+import type { DataSurvey } from "../../data/survey_folder.ts";
+import { selectSamples } from "../../evaluate/selected_dataset.ts";
+import { evaluateModel } from "../evaluate.ts";
+import { openMetrics } from "../metrics/metrics_by_name.ts";
+import type { Model } from "../model.ts";
 import {
   configOfDocument,
   type DatasetChoice,
@@ -15,7 +15,7 @@ import {
 } from "./propose_dataset.ts";
 import type { MetricProposal } from "./propose_metric.ts";
 import { meanScore, recordScores, standardErrorsAbove } from "./probe_score.ts";
-import type { Runtime } from "./runtime.ts";
+import type { Runtime } from "../runtime.ts";
 
 /** @internal How a choice fared on some samples. */
 export interface Trial {

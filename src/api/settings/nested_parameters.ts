@@ -1,10 +1,10 @@
 /** Parameters with keys of their own: weights, activations, range_estimator, ignored, metrics. */
-import type { MetricOption } from "../accuracy/options.ts";
-import { UsageError } from "../base/errors.ts";
-import { didYouMean } from "../data/spelling.ts";
-import type { EndEstimator, RangeEstimatorOptions } from "../quantize/estimators.ts";
-import type { IgnoredOperation, IgnoredScope } from "../quantize/ignored.ts";
-import type { SchemeOverride } from "../quantize/scheme.ts";
+import type { MetricOption } from "../../accuracy/options.ts";
+import { UsageError } from "../../base/errors.ts";
+import { didYouMean } from "../../data/spelling.ts";
+import type { EndEstimator, RangeEstimatorOptions } from "../../quantize/estimators.ts";
+import type { IgnoredOperation, IgnoredScope } from "../../quantize/ignored.ts";
+import type { SchemeOverride } from "../../quantize/scheme.ts";
 import {
   END_KEYS,
   IGNORED_KEYS,

@@ -1,7 +1,7 @@
 /** Which of the labels in a folder are those of a network, and how they have to be counted. */
-import type { FoundLabels } from "../data/survey_folder.ts";
-import type { Labels } from "../data/dataset.ts";
-import type { Graph } from "../graph/graph.ts";
+import type { FoundLabels } from "../../data/survey_folder.ts";
+import type { Labels } from "../../data/dataset.ts";
+import type { Graph } from "../../graph/graph.ts";
 import { vectorLength } from "./network_facts.ts";
 
 /** One way to read labels. */

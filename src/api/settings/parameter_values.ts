@@ -1,5 +1,5 @@
 /** Raw parameters, from the command line or a file → checked ones. */
-import { UsageError } from "../base/errors.ts";
+import { UsageError } from "../../base/errors.ts";
 import type { Parameter } from "./parameters.ts";
 
 /** What a value may be. */

@@ -1,13 +1,13 @@
 /** Setting up a quantization: what dataset.json and configuration should say for a model and a folder. */
-import { ModelError } from "../base/errors.ts";
-import { surveyFolder } from "../data/survey_folder.ts";
-import { inspectModel } from "./inspect.ts";
-import type { Model } from "./model.ts";
+import { ModelError } from "../../base/errors.ts";
+import { surveyFolder } from "../../data/survey_folder.ts";
+import { inspectModel } from "../inspect.ts";
+import type { Model } from "../model.ts";
 import { quantizingNode, vectorLength } from "./network_facts.ts";
 import { nameOf, probeDatasets, type Trial } from "./probe_datasets.ts";
 import { type DatasetDocument, documentOf, FIRST_CHOICE, proposeDataset } from "./propose_dataset.ts";
 import { type MetricProposal, metricText, proposeMetric } from "./propose_metric.ts";
-import type { Runtime } from "./runtime.ts";
+import type { Runtime } from "../runtime.ts";
 import { configurationFile, datasetFile, datasetReasons, networkParameters, type SetupFacts } from "./setup_files.ts";
 
 /** @internal How to set up. */

@@ -1,17 +1,17 @@
 /** What the evaluations of a run depend on, as digests: a journal of other digests is of no use to it. */
-import type { AccuracyAwareOptions } from "../accuracy/options.ts";
-import { createContentHash } from "../data/content_hash.ts";
-import type { Dataset } from "../data/dataset.ts";
-import type { Metric } from "../evaluate/metric.ts";
-import { exportGraph } from "../graph/export.ts";
-import type { Graph } from "../graph/graph.ts";
-import type { AdapterDescription } from "../gpu/device.ts";
-import { linkShader } from "../gpu/link.ts";
-import { encodeModel } from "../onnx/encode.ts";
-import type { Plan, Step } from "../plan/plan.ts";
-import type { Candidate } from "../quantize/default_quantization.ts";
+import type { AccuracyAwareOptions } from "../../accuracy/options.ts";
+import { createContentHash } from "../../data/content_hash.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import type { Metric } from "../../evaluate/metric.ts";
+import { exportGraph } from "../../graph/export.ts";
+import type { Graph } from "../../graph/graph.ts";
+import type { AdapterDescription } from "../../gpu/device.ts";
+import { linkShader } from "../../gpu/link.ts";
+import { encodeModel } from "../../onnx/encode.ts";
+import type { Plan, Step } from "../../plan/plan.ts";
+import type { Candidate } from "../../quantize/default_quantization.ts";
 import type { JournalIdentity } from "./journal_record.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "../version.ts";
 
 /** The parts of an identity. */
 export interface IdentityParts {

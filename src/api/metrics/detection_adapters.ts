@@ -1,10 +1,10 @@
 /** Detection adapters by the names and options that metrics give them. */
-import { UsageError } from "../base/errors.ts";
-import { didYouMean } from "../data/spelling.ts";
-import type { DetectionAdapter } from "../evaluate/detections.ts";
-import { fastestDetAdapter } from "../evaluate/fastestdet_adapter.ts";
-import { BOX_ORDERS, type BoxOrder, ssdAdapter } from "../evaluate/ssd_adapter.ts";
-import { yoloV3Adapter, yoloV5Adapter, yoloV8Adapter } from "../evaluate/yolo_adapters.ts";
+import { UsageError } from "../../base/errors.ts";
+import { didYouMean } from "../../data/spelling.ts";
+import type { DetectionAdapter } from "../../evaluate/detections.ts";
+import { fastestDetAdapter } from "../../evaluate/fastestdet_adapter.ts";
+import { BOX_ORDERS, type BoxOrder, ssdAdapter } from "../../evaluate/ssd_adapter.ts";
+import { yoloV3Adapter, yoloV5Adapter, yoloV8Adapter } from "../../evaluate/yolo_adapters.ts";
 import type { MetricOptions, OptionTypes } from "./metric_options.ts";
 
 /** Options that choose an adapter and tell it about the network. */

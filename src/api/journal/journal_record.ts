@@ -1,7 +1,7 @@
 /** Lines of a journal: JSON with a checksum, numbers bit for bit. */
 import { createHash } from "node:crypto";
 import { deflateSync, inflateSync } from "fflate";
-import type { Evaluation } from "../base/precision.ts";
+import type { Evaluation } from "../../base/precision.ts";
 
 /** What the evaluations of a journal depend on; each a digest or a name. Equal identities mean interchangeable evaluations. */
 export interface JournalIdentity {

@@ -1,12 +1,12 @@
 /** Configuration files in POT's form: JSON with comments, sections model, compression and engine. */
 import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
-import { UsageError } from "../base/errors.ts";
-import { didYouMean } from "../data/spelling.ts";
+import { UsageError } from "../../base/errors.ts";
+import { didYouMean } from "../../data/spelling.ts";
 import { checkedKeys, isRecord } from "./nested_parameters.ts";
 import type { Keys } from "./nested_keys.ts";
 import { type GivenValue, placeOf, type ValueRule } from "./parameter_values.ts";
 import { parameterName } from "./parameters.ts";
-import type { Algorithm } from "./quantize_options.ts";
+import type { Algorithm } from "../quantize_options.ts";
 
 /** What a configuration says. */
 export interface Configuration {

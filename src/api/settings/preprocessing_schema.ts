@@ -4,7 +4,7 @@ import {
   INTERPOLATION_NAMES,
   LARGEST_EXTENT,
   NAMED_VALUES,
-} from "../data/preprocessing_config.ts";
+} from "../../data/preprocessing_config.ts";
 
 type Properties = Readonly<Record<string, unknown>>;
 

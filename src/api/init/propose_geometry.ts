@@ -1,5 +1,5 @@
 /** How pictures come to the size that a network takes. */
-import type { PictureSizes } from "../data/survey_folder.ts";
+import type { PictureSizes } from "../../data/survey_folder.ts";
 import type { LabelChoice } from "./propose_labels.ts";
 import type { PictureInput } from "./network_facts.ts";
 

@@ -1,7 +1,7 @@
 /** The loop's journal on disk: every evaluation is there when it is over, so that nothing is lost to a crash or asked twice. */
-import type { Journal } from "../accuracy/memo.ts";
-import { UsageError } from "../base/errors.ts";
-import type { Evaluation } from "../base/precision.ts";
+import type { Journal } from "../../accuracy/memo.ts";
+import { UsageError } from "../../base/errors.ts";
+import type { Evaluation } from "../../base/precision.ts";
 import {
   decodeLine,
   encodeHeader,

@@ -1,10 +1,10 @@
 /** The metrics that come with the project, as the command line and configurations know them. */
-import { UsageError } from "../base/errors.ts";
-import { didYouMean } from "../data/spelling.ts";
-import { floatCosine, floatSquaredError, topAgreement } from "../evaluate/agreement.ts";
-import { f1, matthewsCorrelation, meanClassAccuracy } from "../evaluate/classification_scores.ts";
-import { cocoMap } from "../evaluate/coco_map.ts";
-import { accuracy, type Metric } from "../evaluate/metric.ts";
+import { UsageError } from "../../base/errors.ts";
+import { didYouMean } from "../../data/spelling.ts";
+import { floatCosine, floatSquaredError, topAgreement } from "../../evaluate/agreement.ts";
+import { f1, matthewsCorrelation, meanClassAccuracy } from "../../evaluate/classification_scores.ts";
+import { cocoMap } from "../../evaluate/coco_map.ts";
+import { accuracy, type Metric } from "../../evaluate/metric.ts";
 import {
   meanAbsolute,
   meanSquared,
@@ -12,9 +12,9 @@ import {
   pearson,
   spearman,
   targetCosine,
-} from "../evaluate/regression_scores.ts";
-import { meanIou, pixelAccuracy } from "../evaluate/segmentation.ts";
-import { characterAccuracy, lineAccuracy } from "../evaluate/text_lines.ts";
+} from "../../evaluate/regression_scores.ts";
+import { meanIou, pixelAccuracy } from "../../evaluate/segmentation.ts";
+import { characterAccuracy, lineAccuracy } from "../../evaluate/text_lines.ts";
 import { ADAPTER_OPTIONS, adapterNamed } from "./detection_adapters.ts";
 import type { MetricOptions, OptionTypes } from "./metric_options.ts";
 
