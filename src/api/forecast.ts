@@ -19,7 +19,19 @@ import { Workbench } from "./workbench.ts";
 /** Batches that are timed, after one that compiles and warms up. */
 const TIMED_BATCHES = 2;
 
-/** Prepares a quantization, runs a few batches of the float network for their time, and foresees the rest. Writes nothing. */
+/**
+ * Prepares a quantization, runs a few batches of the float network for their time, and foresees the rest. Writes nothing.
+ *
+ * ```ts
+ * import { accuracy, forecastQuantization, loadModel, openDataset, Runtime } from "@holdfast/holdfast";
+ *
+ * using runtime = await Runtime.open();
+ * const model = await loadModel("model.onnx");
+ * const dataset = await openDataset("validation");
+ * const { groups, cost } = await forecastQuantization(runtime, model, { dataset, metrics: [accuracy()] });
+ * console.log(groups.length, cost.ranking);
+ * ```
+ */
 export async function forecastQuantization(
   runtime: Runtime,
   model: Model,

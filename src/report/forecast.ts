@@ -77,7 +77,7 @@ export interface Forecast {
   readonly notes: readonly string[];
 }
 
-/** Plan, groups, cost, memory. */
+/** @internal Plan, groups, cost, memory. */
 export function formatForecast(forecast: Forecast): string {
   const { groups, cost, memory, candidates, secondsPerSample } = forecast;
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
