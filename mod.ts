@@ -151,6 +151,7 @@ export type { AdapterDescription } from "./src/gpu/device.ts";
 export type { PassLabel, RecordedPass } from "./src/gpu/profiler.ts";
 export type { ValueInfo } from "./src/graph/graph.ts";
 export type { Group } from "./src/graph/quantizer.ts";
+export type { WeighedGroup } from "./src/api/quantizer_sites.ts";
 export { type Aggregator, AGGREGATORS } from "./src/quantize/aggregate.ts";
 export type { BiasCorrectionOptions } from "./src/quantize/bias_correction.ts";
 export type { CalibrationOptions } from "./src/quantize/default_quantization.ts";

@@ -2,6 +2,7 @@
 import { resolveOptions } from "../accuracy/options.ts";
 import { FLOAT } from "../base/precision.ts";
 import { elementCount } from "../base/tensor.ts";
+import { nodeMacs } from "../ops/node_macs.ts";
 import { isEqualizable } from "../quantize/equalization.ts";
 import { activationEstimator, needsHistogram } from "../quantize/estimators.ts";
 import type { Forecast, ForecastGroup, ForecastMemory } from "../report/forecast.ts";
@@ -9,7 +10,6 @@ import type { Session } from "../run/session.ts";
 import { candidatesFor, loopOptions } from "./assembled_problem.ts";
 import { checkLabels, refuseQuantized, refuseWithoutGroups } from "./check_task.ts";
 import { firstIndices } from "./evaluate.ts";
-import { nodeMacs } from "./inspect.ts";
 import { MEMORY_BUDGET } from "./memory_fit.ts";
 import type { Model } from "./model.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";

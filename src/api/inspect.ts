@@ -3,7 +3,8 @@ import { UnsupportedError, UsageError } from "../base/errors.ts";
 import { elementCount, isFloat, type TensorType } from "../base/tensor.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import type { Group } from "../graph/quantizer.ts";
-import { inferTypes, type TypedGraph } from "../ops/infer.ts";
+import { inferTypes } from "../ops/infer.ts";
+import { nodeMacs } from "../ops/node_macs.ts";
 import { findOperator } from "../ops/registry.ts";
 import { splitTail } from "../passes/host_tail.ts";
 import { inlineControlFlow, isControlFlow } from "../passes/inline_control_flow.ts";
@@ -144,15 +145,6 @@ function analyse(graph: Graph, types: ReadonlyMap<string, TensorType>, options: 
     const isListed = error instanceof UnsupportedError && error.reasons.length > 0;
     return { ...none, problem: isListed ? undefined : error.message };
   }
-}
-
-/** @internal Multiply-accumulates of every node, by name in the order of the graph. */
-export function nodeMacs({ nodes, types }: TypedGraph): Map<string, number> {
-  return new Map(nodes.map(({ node, operator, attributes }) => {
-    const inputs = node.inputs.map((name) => name === "" ? undefined : types.get(name));
-    const outputs = node.outputs.flatMap((name) => types.get(name) ?? []);
-    return [node.name, operator.macs?.(inputs, outputs, attributes) ?? 0];
-  }));
 }
 
 function countOperators(graph: Graph, hostNodes: readonly Node[] | undefined): OperatorCount[] {

@@ -4,12 +4,12 @@ import type { Certificate } from "../accuracy/certify.ts";
 import type { AccuracyAwareResult } from "../accuracy/result.ts";
 import type { Assignment } from "../base/precision.ts";
 import type { Dataset } from "../data/dataset.ts";
-import type { Group } from "../graph/quantizer.ts";
 import type { AssembledProblem } from "./assembled_problem.ts";
 import { describeLayers, type LayerDescription } from "./layers.ts";
 import type { Model } from "./model.ts";
 import type { PhaseClock } from "./phase_clock.ts";
 import type { Phase, QuantizeOptions } from "./quantize_options.ts";
+import type { WeighedGroup } from "./quantizer_sites.ts";
 import type { Runtime } from "./runtime.ts";
 import { withProblem } from "./with_problem.ts";
 
@@ -21,8 +21,8 @@ export interface QuantizeResult {
   readonly assignment: Assignment;
   /** Labels of the int8 candidates. */
   readonly candidates: readonly string[];
-  /** Groups by index, with their share of the network's multiply-accumulates, 0 to 1. */
-  readonly groups: readonly (Group & { readonly macs: number })[];
+  /** By index. */
+  readonly groups: readonly WeighedGroup[];
   /** Every operator, in graph order. */
   readonly layers: readonly LayerDescription[];
   /** Metric name → value of the exported network. */

@@ -12,7 +12,6 @@ import { SampleStore } from "../evaluate/sample_store.ts";
 import { metricsBehind } from "../evaluate/tail_metrics.ts";
 import { UserEvaluator } from "../evaluate/user_evaluator.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { Group } from "../graph/quantizer.ts";
 import { inferTypes, type TypedGraph } from "../ops/infer.ts";
 import { type PairedValue, pairGraphs } from "../passes/pair_graphs.ts";
 import { buildPlan } from "../plan/build.ts";
@@ -20,7 +19,7 @@ import type { Plan } from "../plan/plan.ts";
 import { appendTail } from "../quantize/append_tail.ts";
 import { calibrate, type CalibrationOptions, type Candidate } from "../quantize/default_quantization.ts";
 import type { EqualizedNetwork } from "../quantize/equalization.ts";
-import { prepare, type Prepared } from "../quantize/prepare.ts";
+import type { Prepared } from "../quantize/prepare.ts";
 import { buildQdq } from "../quantize/qdq.ts";
 import { restoreFloat } from "../quantize/weight_edits.ts";
 import { Session } from "../run/session.ts";
@@ -41,6 +40,7 @@ import { MEMORY_BUDGET } from "./memory_fit.ts";
 import type { Model } from "./model.ts";
 import { feedOf, type Network, prepareNetwork, sampleTypes } from "./network.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";
+import { prepareQuantizers, type WeighedGroup, weighGroups } from "./quantizer_sites.ts";
 import { contentOf } from "./requantize.ts";
 import type { Runtime } from "./runtime.ts";
 import { holdsOf } from "./sensitivity.ts";
@@ -57,7 +57,7 @@ export class Workbench {
   /** The network before quantizers were placed. */
   readonly typed: TypedGraph;
   readonly prepared: Prepared;
-  readonly groups: readonly (Group & { readonly macs: number })[];
+  readonly groups: readonly WeighedGroup[];
   readonly batchSize: number;
   readonly calibrationSamples: number;
   /** In the order of their numbers. */
@@ -89,7 +89,7 @@ export class Workbench {
     this.prepared = prepareQuantizers(this.typed, options, equalized);
     this.#network = { ...network, graph: this.prepared.graph };
     this.#equalized = equalized;
-    this.groups = describeGroups(this.prepared, this.typed);
+    this.groups = weighGroups(this.prepared, this.typed);
     this.batchSize = batchFor(runtime, this.#network, data.decisions, options);
     const samples = calibrationSamples(options, data.decisions);
     this.#calibration = samples.dataset;
@@ -276,36 +276,4 @@ export class Workbench {
   get #memoryBudget(): number {
     return this.#options.memoryBudget ?? MEMORY_BUDGET;
   }
-}
-
-function prepareQuantizers(
-  typed: TypedGraph,
-  options: QuantizeOptions,
-  equalized: EqualizedNetwork | undefined,
-): Prepared {
-  const { targetDevice, modelType, loneArithmetic, int8Embeddings, ignored, quantization } = options;
-  const weightGranularity = quantization?.weights?.granularity;
-  return prepare(typed, {
-    ...(targetDevice ? { targetDevice } : {}),
-    ...(modelType ? { modelType } : {}),
-    ...(loneArithmetic ? { loneArithmetic } : {}),
-    ...(int8Embeddings === undefined ? {} : { int8Embeddings }),
-    ...(ignored ? { ignored } : {}),
-    ...(weightGranularity ? { weightGranularity } : {}),
-    ...(equalized ? { inserted: equalized.inserted, aligned: equalized.aligned } : {}),
-  });
-}
-
-/** Groups with their share of the network's multiply-accumulates. */
-function describeGroups({ layout }: Prepared, { nodes, types }: TypedGraph): (Group & { macs: number })[] {
-  const macs = new Map(nodes.map(({ node, operator, attributes }) => {
-    const typesOf = (names: readonly string[]) => names.map((name) => name === "" ? undefined : types.get(name));
-    const outputs = node.outputs.map((name) => types.get(name)!);
-    return [node.name, operator.macs?.(typesOf(node.inputs), outputs, attributes) ?? 0];
-  }));
-  const total = Math.max(1, [...macs.values()].reduce((sum, count) => sum + count, 0));
-  return layout.groups.map((group) => ({
-    ...group,
-    macs: group.nodes.reduce((sum, node) => sum + (macs.get(node) ?? 0), 0) / total,
-  }));
 }
