@@ -47,6 +47,19 @@ for (const [name, options] of REFUSED) {
   });
 }
 
+Deno.test("resolveSchemes() says how many bits there may be", () => {
+  for (const bits of [1, 9, 7.5]) {
+    const message = new RegExp(`weights\\.bits ${bits}: expected an integer from 2 to 8`);
+    assert.throws(() => resolveSchemes({ weights: { bits } }), message);
+  }
+});
+
+Deno.test("resolveSchemes() takes unsigned weights, and calls signed only what lies below 0", () => {
+  const { weights } = resolveSchemes({ weights: { mode: "asymmetric", levelLow: 0, levelHigh: 255 } });
+  assert.deepEqual([weights.levelLow, weights.levelHigh, weights.signed], [0, 255, false]);
+  assert.equal(resolveSchemes({ weights: { levelLow: -127, levelHigh: 127 } }).weights.signed, true);
+});
+
 Deno.test("presetNamed() knows the aliases, and keeps accuracy for an NPU only", () => {
   assert.equal(presetNamed("symmetric", "CPU"), "performance");
   assert.equal(presetNamed("asymmetric", "CPU"), "mixed");
