@@ -15,7 +15,7 @@ export interface WeighedGroup extends Group {
 /** Places quantizers as the options ask. */
 export function prepareQuantizers(
   typed: TypedGraph,
-  options: QuantizeOptions,
+  options: Partial<QuantizeOptions>,
   equalized: EqualizedNetwork | undefined,
 ): Prepared {
   const { targetDevice, modelType, loneArithmetic, int8Embeddings, ignored, quantization } = options;
@@ -39,4 +39,24 @@ export function weighGroups({ layout }: Prepared, typed: TypedGraph): WeighedGro
     ...group,
     macs: group.nodes.reduce((sum, node) => sum + (macs.get(node) ?? 0), 0) / total,
   }));
+}
+
+/** Share of the multiply-accumulates outside all groups from which on the user should know. */
+const MOSTLY = 0.5;
+
+/** Says which operators keep most of a network's work in float, whatever the loop decides; undefined where they do not. */
+export function noteOnFloatWork(groups: readonly WeighedGroup[], typed: TypedGraph): string | undefined {
+  const inGroups = new Set(groups.flatMap(({ nodes }) => nodes));
+  const macs = nodeMacs(typed);
+  const total = [...macs.values()].reduce((sum, count) => sum + count, 0);
+  const byType = new Map<string, number>();
+  for (const { node } of typed.nodes) {
+    if (!inGroups.has(node.name)) byType.set(node.type, (byType.get(node.type) ?? 0) + (macs.get(node.name) ?? 0));
+  }
+  const outside = [...byType.values()].reduce((sum, count) => sum + count, 0);
+  if (outside <= MOSTLY * total) return undefined;
+  const percent = (count: number) => `${(100 * count / total).toFixed(1)} %`;
+  const heaviest = [...byType].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
+  const parts = heaviest.slice(0, 3).map(([type, count]) => `${type} ${percent(count)}`).join(", ");
+  return `Only ${percent(total - outside)} of the multiply-accumulates can be in int8; in float stay ${parts}`;
 }

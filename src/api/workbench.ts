@@ -40,7 +40,7 @@ import { MEMORY_BUDGET } from "./memory_fit.ts";
 import type { Model } from "./model.ts";
 import { feedOf, type Network, prepareNetwork, sampleTypes } from "./network.ts";
 import type { QuantizeOptions } from "./quantize_options.ts";
-import { prepareQuantizers, type WeighedGroup, weighGroups } from "./quantizer_sites.ts";
+import { noteOnFloatWork, prepareQuantizers, type WeighedGroup, weighGroups } from "./quantizer_sites.ts";
 import { contentOf } from "./requantize.ts";
 import type { Runtime } from "./runtime.ts";
 import { holdsOf } from "./sensitivity.ts";
@@ -90,6 +90,8 @@ export class Workbench {
     this.#network = { ...network, graph: this.prepared.graph };
     this.#equalized = equalized;
     this.groups = weighGroups(this.prepared, this.typed);
+    const floatWork = noteOnFloatWork(this.groups, this.typed);
+    if (floatWork !== undefined) this.note(floatWork);
     this.batchSize = batchFor(runtime, this.#network, data.decisions, options);
     const samples = calibrationSamples(options, data.decisions);
     this.#calibration = samples.dataset;
