@@ -10,23 +10,12 @@
 import { parseArgs } from "node:util";
 import { measureParity, type Parity } from "./ort_parity.ts";
 import { loadModel, openDataset, openMetrics, Runtime } from "../mod.ts";
-import { candidateData } from "../src/api/candidates.ts";
-import { MEMORY_BUDGET } from "../src/api/memory_fit.ts";
-import { chooseBatch, feedOf, prepareNetwork, sampleTypes } from "../src/api/network.ts";
+import type { QuantizeOptions } from "../src/api/quantize_options.ts";
+import { Workbench } from "../src/api/workbench.ts";
 import { FLOAT } from "../src/base/precision.ts";
-import { feedTypes } from "../src/evaluate/feed.ts";
-import { GpuEvaluator } from "../src/evaluate/gpu_evaluator.ts";
-import { GpuStatistics } from "../src/evaluate/gpu_statistics.ts";
-import { limitDataset } from "../src/evaluate/limited_dataset.ts";
-import { SampleStore } from "../src/evaluate/sample_store.ts";
 import { exportGraph } from "../src/graph/export.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
-import { inferTypes } from "../src/ops/infer.ts";
-import { buildPlan } from "../src/plan/build.ts";
-import { calibrate, type CalibrationOptions } from "../src/quantize/default_quantization.ts";
-import { prepare, type PrepareOptions } from "../src/quantize/prepare.ts";
-import { buildQdq } from "../src/quantize/qdq.ts";
-import { Session } from "../src/run/session.ts";
+import type { CalibrationOptions } from "../src/quantize/default_quantization.ts";
 
 /** A network with its data and metrics. */
 interface Row {
@@ -37,7 +26,7 @@ interface Row {
   readonly metric: string;
   /** Calibration samples; 300 unless stated. */
   readonly calibrationSamples?: number;
-  readonly prepare?: PrepareOptions;
+  readonly options?: Partial<QuantizeOptions>;
 }
 
 const SHARED = new URL("../../shared/data/", import.meta.url).pathname;
@@ -62,7 +51,7 @@ const ROWS: readonly Row[] = [
   {
     ...shared("use_lite_sst2", "sst2_test", "sst2_calibration", { calibrationSamples: 100 }),
     name: "use_lite_sst2, model_type transformer",
-    prepare: { modelType: "transformer" },
+    options: { modelType: "transformer" },
   },
   shared("fastestdet_coco_352", "coco_val_subset", "coco_calibration", {
     metric: "coco_map:adapter=fastestdet",
@@ -114,62 +103,36 @@ async function measure(
   row: Row,
   options: { readonly limit: number | undefined; readonly recipes: readonly string[]; readonly parity: number },
 ): Promise<Measured> {
-  const [whole, calibration] = [await openDataset(row.dataset), await openDataset(row.calibration)];
+  const [dataset, calibration] = [await openDataset(row.dataset), await openDataset(row.calibration)];
   try {
-    const dataset = limitDataset(whole, options.limit);
-    const network = prepareNetwork(await loadModel(row.model), dataset);
-    const typed = inferTypes(network.graph, sampleTypes(network.graph, dataset, 1));
-    const prepared = prepare(typed, row.prepare);
-    const ready = { ...network, graph: prepared.graph };
-    const memoryBudget = MEMORY_BUDGET;
-    const { gpu, pipelines } = runtime;
-    const batch = chooseBatch(ready, dataset, { runtime, batchSize: undefined, memoryBudget });
-    const count = Math.min(row.calibrationSamples ?? 300, calibration.length);
-    const statistics = new GpuStatistics({
-      gpu,
-      pipelines,
-      feed: feedOf(ready, calibration),
-      dataset: calibration,
-      indices: Array.from({ length: count }, (_, index) => index),
-      batch,
-      memoryBudget,
-    });
-    const feed = feedOf(ready, dataset);
-    const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batch)), prepared.layout.quantizers, {
-      target: gpu.kernelTarget,
-    });
-    using session = await Session.create(gpu, pipelines, plan, prepared.layout);
-    const candidates = [];
-    for (const label of options.recipes) {
-      candidates.push(await calibrate(prepared, statistics, { ...RECIPES[label], label }));
-      session.setCandidate(candidates.length - 1, candidateData(prepared, candidates.at(-1)!));
-    }
-    using store = new SampleStore(gpu, dataset, feed.inputs, memoryBudget);
     const metrics = await openMetrics([row.metric]);
-    using evaluator = new GpuEvaluator({
-      gpu,
-      session,
-      store,
+    const metric = metrics[0]!.name;
+    const bench = await Workbench.open(runtime, await loadModel(row.model), {
       dataset,
+      calibration,
       metrics,
-      layout: prepared.layout,
-      batch,
+      limit: options.limit,
+      statSubsetSize: row.calibrationSamples,
+      ...row.options,
     });
+    const candidates = [];
+    for (const label of options.recipes) candidates.push(await bench.addCandidate({ ...RECIPES[label], label }));
+    using session = await bench.openSession();
+    using opened = bench.openEvaluator(session, bench.data.decisions, false);
+    const uniform = (state: number) => bench.prepared.layout.groups.map(() => state);
     const values: Record<string, number> = {};
-    for (const [state, label] of ["float", ...options.recipes].entries()) {
-      const assignment = prepared.layout.groups.map(() => state === 0 ? FLOAT : state - 1);
-      values[label] = (await evaluator.evaluate(assignment)).values[metrics[0]!.name]!;
+    for (const [place, label] of ["float", ...options.recipes].entries()) {
+      const { values: found } = await opened.evaluator.evaluate(uniform(candidates[place - 1] ?? FLOAT));
+      values[label] = found[metric]!;
       console.error(`${row.name}: ${label} ${values[label]}`);
     }
-    const measured = { name: row.name, metric: metrics[0]!.name, samples: dataset.length, values };
+    const measured = { name: row.name, metric, samples: bench.data.decisions.length, values };
     if (options.parity === 0) return measured;
-    const bytes = new Uint8Array(
-      encodeModel(exportGraph(buildQdq(prepared, candidates, prepared.layout.groups.map(() => 0)))),
-    );
+    const bytes = new Uint8Array(encodeModel(exportGraph(bench.quantizedGraph(uniform(0)))));
     const parity = await measureParity(runtime, bytes, row.dataset, { limit: options.parity, metric: row.metric });
     return { ...measured, parity };
   } finally {
-    whole.close();
+    dataset.close();
     calibration.close();
   }
 }
