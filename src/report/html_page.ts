@@ -1,5 +1,6 @@
 /** The frame of pages: style, script, and a policy under which nothing else runs and nothing is loaded. */
 import { Html, html } from "./html.ts";
+import printStyle from "./html_print.css" with { type: "text" };
 import script from "./html_report.js" with { type: "text" };
 import style from "./html_report.css" with { type: "text" };
 
@@ -18,7 +19,7 @@ export async function renderPage(title: string, body: Html): Promise<string> {
         <meta name="viewport" content="width=device-width, initial-scale=1">
         <meta name="color-scheme" content="light dark">
         <title>${title} – Holdfast</title>
-        <style>${new Html(style)}</style>
+        <style>${new Html(style + printStyle)}</style>
       </head>
       <body>
         <main>
