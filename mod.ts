@@ -146,7 +146,7 @@ export type { DType, Storage, TensorData } from "./src/base/tensor.ts";
 export type { BoxAnnotation, Normalization, Placement } from "./src/data/dataset.ts";
 export type { Layout } from "./src/data/pixels.ts";
 export type { ArrayDatasetOptions } from "./src/data/memory_dataset.ts";
-export type { OpenOptions } from "./src/data/open_dataset.ts";
+export type { OpenOptions } from "./src/data/open_pictures.ts";
 export type { AdapterDescription } from "./src/gpu/device.ts";
 export type { PassLabel, RecordedPass } from "./src/gpu/profiler.ts";
 export type { ValueInfo } from "./src/graph/graph.ts";

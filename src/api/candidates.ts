@@ -1,6 +1,7 @@
 /** The ways of quantizing that the loop may choose among, group by group. */
 import { UsageError } from "../base/errors.ts";
-import type { CalibrationOptions, Candidate } from "../quantize/default_quantization.ts";
+import type { Candidate } from "../quantize/candidate.ts";
+import type { CalibrationOptions } from "../quantize/default_quantization.ts";
 import type { Prepared } from "../quantize/prepare.ts";
 import type { CandidateData } from "../run/session.ts";
 

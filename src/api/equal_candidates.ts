@@ -1,6 +1,6 @@
 /** Int8 candidates that do not differ for a group: what is known of one is known of the others. */
 import { type Assignment, FLOAT } from "../base/precision.ts";
-import type { Candidate } from "../quantize/default_quantization.ts";
+import type { Candidate } from "../quantize/candidate.ts";
 import type { Prepared } from "../quantize/prepare.ts";
 import type { CandidateData } from "../run/session.ts";
 import { candidateData } from "./candidates.ts";

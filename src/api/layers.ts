@@ -2,7 +2,7 @@
 import { type Assignment, FLOAT } from "../base/precision.ts";
 import { isFloat } from "../base/tensor.ts";
 import type { TypedGraph } from "../ops/infer.ts";
-import type { Candidate } from "../quantize/default_quantization.ts";
+import type { Candidate } from "../quantize/candidate.ts";
 import type { Prepared } from "../quantize/prepare.ts";
 import { signalToNoise } from "../quantize/signal_to_noise.ts";
 import { type LayerTime, type MeasuredLayers, UNMEASURED } from "./measured_layers.ts";

@@ -5,16 +5,8 @@ import type { Dataset } from "./dataset.ts";
 import { type DatasetConfig, readDatasetConfig } from "./dataset_config.ts";
 import { guessFile, guessFolder } from "./guess_dataset.ts";
 import { openArrayDataset } from "./open_arrays.ts";
-import { openPictureDataset } from "./open_pictures.ts";
+import { type OpenOptions, openPictureDataset } from "./open_pictures.ts";
 import { pathKind, readLines } from "./read_file.ts";
-
-/** How much a dataset may take. */
-export interface OpenOptions {
-  /** Bytes of decoded pictures to keep; others are decoded again. The default is 2 GiB. */
-  readonly memoryBudget?: number;
-  /** Threads that decode pictures; 0 decodes in the caller's. The default is one per core up to 4, or 0 for few pictures. */
-  readonly workers?: number;
-}
 
 /**
  * Opens a folder with a dataset.json, the path of such a file, or without one: class subfolders of pictures, pictures with

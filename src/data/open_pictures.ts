@@ -8,7 +8,6 @@ import { createInlinePool, createWorkerPool } from "./decode_pool.ts";
 import type { DecodeSettings } from "./decode_job.ts";
 import { shiftClasses, shiftLabels } from "./labels.ts";
 import { listPictures } from "./list_pictures.ts";
-import type { OpenOptions } from "./open_dataset.ts";
 import { openPictureInput } from "./picture_input.ts";
 import { labelPictures } from "./picture_labels.ts";
 import { preprocessingOf } from "./preprocessing_of.ts";
@@ -18,6 +17,14 @@ const MAX_DEFAULT_WORKERS = 4;
 
 /** Below this, starting workers takes longer than decoding. */
 const FEW_PICTURES = 32;
+
+/** How much a dataset may take. */
+export interface OpenOptions {
+  /** Bytes of decoded pictures to keep; others are decoded again. The default is 2 GiB. */
+  readonly memoryBudget?: number;
+  /** Threads that decode pictures; 0 decodes in the caller's. The default is one per core up to 4, or 0 for few pictures. */
+  readonly workers?: number;
+}
 
 /** Opens the pictures that a configuration of format images names. */
 export async function openPictureDataset(

@@ -6,6 +6,7 @@ import { UsageError } from "../base/errors.ts";
 import { elementCount, type HostTensor } from "../base/tensor.ts";
 import type { Quantizer, QuantizerParameters } from "../graph/quantizer.ts";
 import type { BiasCorrectionOptions } from "./bias_correction.ts";
+import type { Candidate } from "./candidate.ts";
 import { activationEstimator, type RangeEstimator, type RangeEstimatorOptions, weightEstimator } from "./estimators.ts";
 import { dequantizeTensor, quantizeTensor } from "./fake_quantize.ts";
 import { finishBiases, makeRoomForBiases } from "./layer_biases.ts";
@@ -35,20 +36,6 @@ export interface CalibrationOptions extends SchemeOptions {
   readonly saturationFix?: SaturationFix;
   /** `false` leaves biases as they are. */
   readonly biasCorrection?: BiasCorrectionOptions | false;
-}
-
-/** One way to quantize a whole network: everything by quantizer id. */
-export interface Candidate {
-  readonly label: string;
-  /** Of activations, weights, and biases with int32 codes. */
-  readonly parameters: ReadonlyMap<number, QuantizerParameters>;
-  /** Integer codes of weights (int8, uint8) and biases (int32): what the export stores. */
-  readonly codes: ReadonlyMap<number, HostTensor>;
-  /**
-   * Weights and biases as float32: what their codes stand for. A bias without codes (added behind a MatMul) is here alone,
-   * possibly corrected.
-   */
-  readonly tensors: ReadonlyMap<number, HostTensor>;
 }
 
 /** Calibrates one candidate. */

@@ -2,8 +2,9 @@
 import { type HostTensor, hostTensor } from "../base/tensor.ts";
 import type { Node } from "../graph/graph.ts";
 import type { Quantizer, QuantizerParameters } from "../graph/quantizer.ts";
+import type { Layer } from "./biased_layer.ts";
 import { type BiasCorrectionOptions, correctBias, meanResponse } from "./bias_correction.ts";
-import type { Candidate } from "./default_quantization.ts";
+import type { Candidate } from "./candidate.ts";
 import { dequantizeTensor, quantizeTensor } from "./fake_quantize.ts";
 import { operandKey } from "./groups.ts";
 import type { Prepared } from "./prepare.ts";
@@ -14,19 +15,6 @@ const INT32 = { low: -(2 ** 31), high: 2 ** 31 - 1 };
 
 /** What of int32 a bias may fill before calibration corrects it. */
 const ROOM = 0.5;
-
-/** A layer with a bias quantizer. */
-export interface Layer {
-  readonly bias: Quantizer;
-  /** The node with weights; the bias may be added by another behind it. */
-  readonly node: Node;
-  readonly weight: Quantizer;
-  readonly input: Quantizer;
-  /** Whether the bias becomes int32; one behind a MatMul stays float. */
-  readonly hasCodes: boolean;
-  /** The value after the bias. */
-  readonly output: string;
-}
 
 /**
  * Raises weight scales of channels whose bias would not fit into int32 with the scale of their products, as ONNX Runtime's

@@ -12,7 +12,7 @@ import type { Graph, Node } from "../graph/graph.ts";
 import type { Quantizer, QuantizerParameters } from "../graph/quantizer.ts";
 import { removeDeadNodes } from "../graph/edit.ts";
 import { isZero } from "./biases.ts";
-import type { Candidate } from "./default_quantization.ts";
+import type { Candidate } from "./candidate.ts";
 import { readsTable } from "./embeddings.ts";
 import { codeType } from "./fake_quantize.ts";
 import { operandKey } from "./groups.ts";

@@ -4,8 +4,8 @@
  */
 import { type HostTensor, hostTensor } from "../base/tensor.ts";
 import { believedBias, type BiasCorrectionOptions } from "./bias_correction.ts";
-import type { Candidate } from "./default_quantization.ts";
-import type { Layer } from "./layer_biases.ts";
+import type { Layer } from "./biased_layer.ts";
+import type { Candidate } from "./candidate.ts";
 import type { Prepared } from "./prepare.ts";
 import type { StatisticsSource } from "./statistics.ts";
 

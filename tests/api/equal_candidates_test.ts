@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { EqualCandidates } from "../../src/api/equal_candidates.ts";
 import { FLOAT } from "../../src/base/precision.ts";
-import { calibrate, type Candidate } from "../../src/quantize/default_quantization.ts";
+import type { Candidate } from "../../src/quantize/candidate.ts";
+import { calibrate } from "../../src/quantize/default_quantization.ts";
 import { prepare } from "../../src/quantize/prepare.ts";
 import { HostStatistics } from "../fixtures/host_statistics.ts";
 import { chainOfConvolutions, drawSamples } from "../fixtures/networks.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ModelError, UsageError } from "../../src/base/errors.ts";
-import { calibrate, type CalibrationOptions, type Candidate } from "../../src/quantize/default_quantization.ts";
+import type { Candidate } from "../../src/quantize/candidate.ts";
+import { calibrate, type CalibrationOptions } from "../../src/quantize/default_quantization.ts";
 import { prepare, type Prepared, type PrepareOptions } from "../../src/quantize/prepare.ts";
 import { buildQdq } from "../../src/quantize/qdq.ts";
 import { GraphBuilder } from "../fixtures/graph_builder.ts";

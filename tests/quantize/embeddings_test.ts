@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { FLOAT } from "../../src/base/precision.ts";
 import type { Graph } from "../../src/graph/graph.ts";
-import { calibrate, type Candidate } from "../../src/quantize/default_quantization.ts";
+import type { Candidate } from "../../src/quantize/candidate.ts";
+import { calibrate } from "../../src/quantize/default_quantization.ts";
 import { prepare, type Prepared, type PrepareOptions } from "../../src/quantize/prepare.ts";
 import { buildQdq } from "../../src/quantize/qdq.ts";
 import { GraphBuilder } from "../fixtures/graph_builder.ts";

@@ -9,7 +9,7 @@ import type { AdapterDescription } from "../../gpu/device.ts";
 import { linkShader } from "../../gpu/link.ts";
 import { encodeModel } from "../../onnx/encode.ts";
 import type { Plan, Step } from "../../plan/plan.ts";
-import type { Candidate } from "../../quantize/default_quantization.ts";
+import type { Candidate } from "../../quantize/candidate.ts";
 import type { JournalIdentity } from "./journal_record.ts";
 import { VERSION } from "../version.ts";
 
