@@ -120,11 +120,20 @@ export function quantizersOf(step: Step, constants: readonly PlanConstant[]): nu
   const ids = new Set<number>();
   const add = (id: number | undefined) => id !== undefined && ids.add(id);
   for (const operand of [...step.operands, ...(step.epilogue.residual ? [step.epilogue.residual] : [])]) {
-    if (operand.kind === "choice") add(operand.quantizer);
-    if (operand.kind === "constant") add(constants[operand.constant]!.quantizer);
+    quantizersOfOperand(operand, constants).forEach(add);
   }
   add(step.epilogue.quantizer0);
   add(step.epilogue.quantizer1);
   add(step.onlyFor);
   return [...ids];
+}
+
+/** The quantizer whose state decides what an operand binds; empty where none does. */
+export function quantizersOfOperand(operand: Operand, constants: readonly PlanConstant[]): number[] {
+  const quantizer = operand.kind === "choice"
+    ? operand.quantizer
+    : operand.kind === "constant"
+    ? constants[operand.constant]!.quantizer
+    : undefined;
+  return quantizer === undefined ? [] : [quantizer];
 }

@@ -4,8 +4,8 @@ import type { Gpu } from "../gpu/device.ts";
 import { type EpilogueFlags, linkShader } from "../gpu/link.ts";
 import type { Pipeline, PipelineCache } from "../gpu/pipelines.ts";
 import type { BufferPart } from "../gpu/buffers.ts";
-import type { Operand, Step } from "../plan/plan.ts";
-import type { QuantizerTable } from "./quantizer_table.ts";
+import { type Operand, type PlanConstant, quantizersOfOperand, type Step } from "../plan/plan.ts";
+import { MAX_CANDIDATES, type QuantizerTable } from "./quantizer_table.ts";
 import type { StepUniforms } from "./uniform_block.ts";
 
 /** State of a quantizer: FLOAT or a candidate. */
@@ -15,16 +15,25 @@ interface StepContext {
   readonly gpu: Gpu;
   readonly pipelines: PipelineCache;
   readonly step: Step;
-  /** Quantizers whose state changes the step. */
-  readonly quantizers: readonly number[];
+  readonly constants: readonly PlanConstant[];
   readonly uniforms: StepUniforms;
   readonly bind: (operand: Operand, state: StateOf) => BufferPart;
   readonly table: QuantizerTable;
 }
 
-interface Variant {
-  readonly pipeline: GPUComputePipeline;
-  readonly groups: readonly GPUBindGroup[];
+/** What a pass is told of a step in one precision. */
+export interface BoundStep {
+  /** Undefined while the step does not run. */
+  pipeline: GPUComputePipeline | undefined;
+  readonly groups: GPUBindGroup[];
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** One bind group of a step in all the states that it was needed in. */
+interface GroupCache {
+  /** Quantizers whose states decide what is bound. */
+  readonly quantizers: readonly number[];
+  readonly groups: Map<number, GPUBindGroup>;
 }
 
 /** A step ready to be encoded. */
@@ -34,15 +43,21 @@ export class CompiledStep {
   readonly #context: StepContext;
   /** Pipelines by which fake-quants are on: bit 0 and bit 1. */
   readonly #pipelines: readonly (Pipeline | undefined)[];
-  readonly #variants = new Map<string, Variant>();
+  /** By number: operands are bound in group 0, everything that stores need in group 1. */
+  readonly #caches: readonly GroupCache[];
 
   private constructor(context: StepContext, pipelines: readonly (Pipeline | undefined)[]) {
+    const { step, constants } = context;
+    const { quantizer0, quantizer1, residual } = step.epilogue;
+    const ofOperands = (operands: readonly Operand[]) =>
+      operands.flatMap((operand) => quantizersOfOperand(operand, constants));
+    const ofStores = [quantizer0, quantizer1].filter((one) => one !== undefined);
     this.#context = context;
     this.#pipelines = pipelines;
+    this.#caches = [ofOperands(step.operands), [...ofStores, ...ofOperands(residual ? [residual] : [])]]
+      .map((quantizers) => ({ quantizers: [...new Set(quantizers)], groups: new Map() }));
     const declared = pipelines.find((pipeline) => pipeline)!.bindings.filter((binding) => binding.group === 0);
-    this.writes = context.step.operands.map((_, place) =>
-      declared.find((one) => one.binding === place)?.type === "storage"
-    );
+    this.writes = step.operands.map((_, place) => declared.find((one) => one.binding === place)?.type === "storage");
   }
 
   /** Compiles the pipelines of a step. */
@@ -61,25 +76,50 @@ export class CompiledStep {
     return new CompiledStep(context, await Promise.all(compiling));
   }
 
-  /** Encodes the step in the variant that the state asks for. */
-  encode(pass: GPUComputePassEncoder, state: StateOf): void {
-    const { step, quantizers } = this.#context;
-    if (step.onlyFor !== undefined && state(step.onlyFor) === FLOAT) return;
-    const key = quantizers.map(state).join();
-    let variant = this.#variants.get(key);
-    if (!variant) this.#variants.set(key, variant = this.#bind(state));
-    pass.setPipeline(variant.pipeline);
-    variant.groups.forEach((group, index) => pass.setBindGroup(index, group));
-    pass.dispatchWorkgroups(...step.dispatch.workgroups);
+  /** A step that is bound in no precision yet. */
+  unbound(): BoundStep {
+    return { pipeline: undefined, groups: [], workgroups: this.#context.step.dispatch.workgroups };
   }
 
-  #bind(state: StateOf): Variant {
+  /** Binds what the states ask for; what is bound once is found again. */
+  bind(state: StateOf, into: BoundStep): void {
+    const pipeline = this.#pipelineFor(state);
+    into.pipeline = pipeline?.pipeline;
+    const count = pipeline?.layouts.length ?? 0;
+    for (let group = 0; group < count; group++) into.groups[group] = this.#group(pipeline!, group, state);
+  }
+
+  /** Encodes a step that runs once, over buffers that may not be there for long. */
+  encodeOnce(pass: GPUComputePassEncoder, state: StateOf): void {
+    const pipeline = this.#pipelineFor(state);
+    if (!pipeline) return;
+    const groups = pipeline.layouts.map((_, group) => this.#createGroup(pipeline, group, state));
+    encodeSteps(pass, [{ ...this.unbound(), pipeline: pipeline.pipeline, groups }], 0, 1);
+  }
+
+  /** Undefined while the step does not run. */
+  #pipelineFor(state: StateOf): Pipeline | undefined {
+    const { onlyFor, epilogue: { quantizer0, quantizer1 } } = this.#context.step;
+    if (onlyFor !== undefined && state(onlyFor) === FLOAT) return undefined;
+    const isOn = (quantizer: number | undefined) => quantizer !== undefined && state(quantizer) !== FLOAT;
+    return this.#pipelines[(isOn(quantizer0) ? 1 : 0) | (isOn(quantizer1) ? 2 : 0)]!;
+  }
+
+  #group(pipeline: Pipeline, group: number, state: StateOf): GPUBindGroup {
+    const { quantizers, groups } = this.#caches[group]!;
+    // Eight storage buffers and two uniforms at most keep this a safe integer.
+    let key = 0;
+    for (const quantizer of quantizers) key = key * (MAX_CANDIDATES + 1) + state(quantizer) - FLOAT;
+    let bound = groups.get(key);
+    if (!bound) groups.set(key, bound = this.#createGroup(pipeline, group, state));
+    return bound;
+  }
+
+  #createGroup(pipeline: Pipeline, group: number, state: StateOf): GPUBindGroup {
     const { gpu, step, bind, table, uniforms } = this.#context;
     const { quantizer0, quantizer1, residual } = step.epilogue;
-    const isOn = (quantizer: number | undefined) => quantizer !== undefined && state(quantizer) !== FLOAT;
-    const pipeline = this.#pipelines[(isOn(quantizer0) ? 1 : 0) | (isOn(quantizer1) ? 2 : 0)]!;
     const stateOf = (quantizer: number | undefined) => quantizer === undefined ? FLOAT : state(quantizer);
-    const resourceOf = (group: number, binding: number): GPUBindingResource => {
+    const resourceOf = (binding: number): GPUBindingResource => {
       if (group === 0) return bind(step.operands[binding]!, state);
       switch (binding) {
         case 0:
@@ -94,16 +134,25 @@ export class CompiledStep {
           return residual ? bind(residual, state) : { buffer: table.unused };
       }
     };
-    const groups = pipeline.layouts.map((layout, group) =>
-      gpu.device.createBindGroup({
-        layout,
-        entries: pipeline.bindings.filter((one) => one.group === group).map(({ binding }) => ({
-          binding,
-          resource: resourceOf(group, binding),
-        })),
-      })
-    );
-    return { pipeline: pipeline.pipeline, groups };
+    return gpu.device.createBindGroup({
+      layout: pipeline.layouts[group]!,
+      entries: pipeline.bindings.filter((one) => one.group === group).map(({ binding }) => ({
+        binding,
+        resource: resourceOf(binding),
+      })),
+    });
+  }
+}
+
+/** Encodes steps `from` to `to`. */
+export function encodeSteps(pass: GPUComputePassEncoder, steps: readonly BoundStep[], from: number, to: number): void {
+  let current: GPUComputePipeline | undefined;
+  for (let index = from; index < to; index++) {
+    const { pipeline, groups, workgroups } = steps[index]!;
+    if (!pipeline) continue;
+    if (pipeline !== current) pass.setPipeline(current = pipeline);
+    for (let group = 0; group < groups.length; group++) pass.setBindGroup(group, groups[group]!);
+    pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
   }
 }
 

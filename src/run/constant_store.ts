@@ -77,7 +77,7 @@ export class ConstantStore {
     if (chosen.length === 0) return;
     const encoder = this.#gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (const { compiled } of chosen) compiled.encode(pass, () => state);
+    for (const { compiled } of chosen) compiled.encodeOnce(pass, () => state);
     pass.end();
     this.#gpu.device.queue.submit([encoder.finish()]);
     this.#releaseSources(state);

@@ -16,6 +16,7 @@ import type { Gpu } from "../gpu/device.ts";
 import type { PassLabel, PassProfiler } from "../gpu/profiler.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
 import { byteLengthOf, type Operand, type Plan, quantizersOf } from "../plan/plan.ts";
+import { BoundSteps } from "./bound_steps.ts";
 import { CompiledStep, type StateOf } from "./compiled_step.ts";
 import { ConstantStore } from "./constant_store.ts";
 import { QuantizerTable } from "./quantizer_table.ts";
@@ -32,7 +33,7 @@ export class Session {
   readonly #slots: readonly BufferPart[];
   readonly #constants: ConstantStore;
   readonly #table: QuantizerTable;
-  readonly #steps: readonly CompiledStep[];
+  readonly #steps: BoundSteps;
   readonly #resources: Disposable;
   /** Candidate → quantizers that have data for it. */
   readonly #given = new Map<number, Set<number>>();
@@ -42,7 +43,7 @@ export class Session {
     plan: Plan;
     layout: QuantizerLayout | undefined;
     buffers: SessionBuffers;
-    steps: CompiledStep[];
+    steps: BoundSteps;
     resources: Disposable;
   }) {
     this.plan = parts.plan;
@@ -81,16 +82,17 @@ export class Session {
         gpu,
         pipelines,
         step,
-        quantizers: quantizersOf(step, plan.constants),
+        constants: plan.constants,
         uniforms: uniforms.of(index),
         bind,
         table,
       })
     ));
     const prepare = compiled.slice(0, plan.prepare.length);
-    const steps = compiled.slice(plan.prepare.length);
     constants.setPrepare(prepare, plan.prepare);
     constants.prepare(FLOAT, () => true);
+    const quantizers = plan.steps.map((step) => quantizersOf(step, plan.constants));
+    const steps = new BoundSteps(compiled.slice(plan.prepare.length), quantizers, layout?.quantizers.length ?? 0);
     gpu.check();
     return new Session({ gpu, plan, layout, buffers, steps, resources: stack.move() });
   }
@@ -113,6 +115,8 @@ export class Session {
       }
     }
     this.#constants.prepare(candidate, (quantizer) => quantizer !== undefined && changed.has(quantizer));
+    // What is bound here is found bound when the candidate is first encoded.
+    this.#steps.bind((quantizer) => this.#given.get(candidate)!.has(quantizer) ? candidate : FLOAT);
   }
 
   /** Uploads one input of the next run. */
@@ -143,7 +147,7 @@ export class Session {
   }
 
   /** Encodes steps `from` to `to`: in one pass, or while passes are recorded in one for each step. */
-  encode(encoder: GPUCommandEncoder, assignment?: Assignment, from = 0, to = this.#steps.length): void {
+  encode(encoder: GPUCommandEncoder, assignment?: Assignment, from = 0, to = this.plan.steps.length): void {
     if (from >= to) return;
     const state = this.stateOf(assignment);
     const precision = assignment?.some((one) => one !== FLOAT) ? "int8" : "float32";
@@ -152,8 +156,9 @@ export class Session {
       this.#encodeRecorded(encoder, state, { from, to, record });
       return;
     }
+    this.#steps.bind(state);
     const pass = encoder.beginComputePass();
-    for (let index = from; index < to; index++) this.#steps[index]!.encode(pass, state);
+    this.#steps.encode(pass, from, to);
     pass.end();
   }
 
@@ -163,9 +168,9 @@ export class Session {
     assignment: Assignment,
     { profiler, track }: { readonly profiler: PassProfiler; readonly track: string },
   ): boolean {
-    const record = profiler.begin(this, track, this.#steps.length);
+    const record = profiler.begin(this, track, this.plan.steps.length);
     if (!record) return false;
-    this.#encodeRecorded(encoder, this.stateOf(assignment), { from: 0, to: this.#steps.length, record });
+    this.#encodeRecorded(encoder, this.stateOf(assignment), { from: 0, to: this.plan.steps.length, record });
     return true;
   }
 
@@ -174,6 +179,7 @@ export class Session {
     state: StateOf,
     { from, to, record }: { from: number; to: number; record: (label: PassLabel) => GPUComputePassTimestampWrites },
   ): void {
+    this.#steps.bind(state);
     this.plan.steps.slice(from, to).forEach((step, place) => {
       if (step.onlyFor !== undefined && state(step.onlyFor) === FLOAT) return;
       const timestampWrites = record({
@@ -185,7 +191,7 @@ export class Session {
         workgroups: step.dispatch.workgroups,
       });
       const pass = encoder.beginComputePass({ timestampWrites });
-      this.#steps[from + place]!.encode(pass, state);
+      this.#steps.encode(pass, from + place, from + place + 1);
       pass.end();
     });
   }
