@@ -1,8 +1,11 @@
 // One word, or one vec4 of words, of the output per invocation: data [outer, extent, inner] and indices [count] give
 // [outer, count, inner]. W is u32 or vec4<u32>, and inner and length count W. Negative indices count from the end; an
-// index outside the axis takes its nearest end.
+// index outside the axis takes its nearest end. Only those are taken that lie in the rows of data that are bound: `rows`
+// slices from `first` on, counted over all of data.
 struct Params {
   length: u32,
+  first: u32,
+  rows: u32,
   extent: i32,
   count: u32,
   inner: u32,
@@ -21,5 +24,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let row = index / params.inner;
   let wanted = indices[row % params.count];
   let taken = u32(clamp(select(wanted, wanted + params.extent, wanted < 0), 0, params.extent - 1));
-  y[index] = data[((row / params.count) * u32(params.extent) + taken) * params.inner + place];
+  let source = (row / params.count) * u32(params.extent) + taken;
+  if (source < params.first || source >= params.first + params.rows) { return; }
+  y[index] = data[(source - params.first) * params.inner + place];
 }

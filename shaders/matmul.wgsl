@@ -27,6 +27,7 @@ struct Params {
   c_row: u32,
   c_column: u32,
   slice_y: u32,
+  first_y: u32,
   alpha: f32,
   beta: f32,
   outer_extents: array<vec4<u32>, 2>,
@@ -60,7 +61,7 @@ fn main(
   var a_at = 0u;
   var b_at = 0u;
   var c_at = 0u;
-  var y_at = slice * params.slice_y;
+  var y_at = params.first_y + slice * params.slice_y;
   var left = outer;
   for (var axis = params.outer_rank; axis > 0u; axis--) {
     let q = (axis - 1u) / 4u;

@@ -1,12 +1,17 @@
 // Copies matrices so that every row is a whole number of quads: [matrix][row][column] with any strides becomes
-// [matrix][row][4 * quads], columns past the end zero. One invocation writes one quad of four rows: finding its place takes
+// [matrix][row][4 * row_quads], columns past the end zero. One invocation writes one quad of four rows: finding its place takes
 // longer than a copy.
 struct Params {
   length: u32,
+  // Element of x that the first matrix starts at.
+  first: u32,
   rows: u32,
   row_blocks: u32,
   columns: u32,
+  // Quads of the columns, of a row of y, and of y before them.
   quads: u32,
+  row_quads: u32,
+  first_quad: u32,
   row_stride: u32,
   column_stride: u32,
   matrix_stride: u32,
@@ -22,9 +27,9 @@ fn element(x_at: u32, column: u32) -> f32 {
 
 fn copy_row(matrix: u32, row: u32, quad: u32) {
   if (row >= params.rows) { return; }
-  let x_at = matrix * params.matrix_stride + row * params.row_stride;
+  let x_at = params.first + matrix * params.matrix_stride + row * params.row_stride;
   let column = 4u * quad;
-  y[(matrix * params.rows + row) * params.quads + quad] = vec4<f32>(
+  y[(matrix * params.rows + row) * params.row_quads + params.first_quad + quad] = vec4<f32>(
     element(x_at, column),
     element(x_at, column + 1u),
     element(x_at, column + 2u),

@@ -2,6 +2,7 @@
 // rows past the end zero. Columns come in groups with a stride of their own. One invocation writes one element.
 struct Params {
   length: u32,
+  first: u32,
   rows: u32,
   columns: u32,
   row_tiles: u32,
@@ -30,7 +31,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let group = column / params.group_size;
     let place = column % params.group_size;
     value = x[
-      matrix * params.matrix_stride + row * params.row_stride + group * params.group_stride +
+      params.first + matrix * params.matrix_stride + row * params.row_stride + group * params.group_stride +
         place * params.column_stride
     ];
   }

@@ -24,11 +24,20 @@ export type Slot = `x${number}` | `y${number}` | `t${number}`;
 /** A scalar or, for fields of vector or array-of-vector type, its components in order. */
 export type UniformValue = number | readonly number[];
 
+/** A run of elements of a tensor; kernels see its first element as element 0. */
+export interface Window {
+  /** A multiple of 64: bindings start at multiples of 256 bytes. */
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** One compute pass of a kernel over concrete shapes. Precision and fused neighbours are not stated: the planner sets them. */
 export interface Dispatch<C extends string = string, U extends string = string> {
   readonly shader: Shader<C, U>;
   /** What `@group(0) @binding(n)` is, for n = 0, 1, … */
   readonly bindings: readonly Slot[];
+  /** Binding → the part of its tensor that it shows, for tensors that no binding holds whole. */
+  readonly windows?: Readonly<Record<number, Window>>;
   readonly constants: Readonly<Record<C, number | boolean>>;
   readonly uniforms: Readonly<Record<U, UniformValue>>;
   /** `alias NAME = TYPE;` lines put before the kernel, for kernels that serve several element types. */

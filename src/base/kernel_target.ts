@@ -75,9 +75,17 @@ export interface KernelTarget {
   readonly isSoftware: boolean;
   /** Invocations of a subgroup, consecutive in their workgroup, that can broadcast to each other; 0 for none. */
   readonly lanes: number;
+  /** Bytes of a constant that one binding shows; `PORTABLE_BINDING` unless stated. */
+  readonly largestBinding?: number;
   /** Tiles measured on the adapter, before the default ones. */
   readonly tiles?: TileChoice | undefined;
 }
+
+/**
+ * Bytes that a binding holds on every WebGPU adapter. Larger constants are split there whatever the adapter can do: how they are split
+ * decides the order of sums.
+ */
+export const PORTABLE_BINDING: number = 128 * 1024 * 1024;
 
 /** Kernels that every WebGPU implementation accepts, for an adapter with thousands of invocations in flight. */
 export const PORTABLE_TARGET: KernelTarget = { isSoftware: false, lanes: 0 };

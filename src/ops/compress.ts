@@ -1,4 +1,5 @@
 import { ModelError } from "../base/errors.ts";
+import { PORTABLE_BINDING } from "../base/kernel_target.ts";
 import { normalizeAxis } from "../base/shape.ts";
 import { elementCount, type TensorType } from "../base/tensor.ts";
 import { constantBool, f32 } from "./case_types.ts";
@@ -27,13 +28,13 @@ export const compress = defineOp<CompressAttributes>({
   dataDependent: [1],
   attributes: (raw) => ({ axis: raw.has("axis") ? raw.int("axis", 0) : undefined }),
   infer,
-  lower: ([x, condition], [y], attributes) => {
+  lower: ([x, condition], [y], attributes, { largestBinding = PORTABLE_BINDING }) => {
     const { shape, axis } = compressed(x!, attributes);
     const count = y!.shape[axis]!;
     return {
       dispatches: [
         ...listNonZero(condition!, count, "x1", "t0"),
-        ...gatherRows(shape, axis, count, "t0"),
+        ...gatherRows({ shape, axis, count, indices: "t0" }, largestBinding),
       ],
       temporaries: [count],
     };

@@ -1,18 +1,20 @@
 import code from "../../shaders/gather.wgsl" with { type: "text" };
 import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import { ModelError } from "../base/errors.ts";
+import { PORTABLE_BINDING } from "../base/kernel_target.ts";
 import { normalizeAxis } from "../base/shape.ts";
 import { elementCount } from "../base/tensor.ts";
 import { constantI64, f32 } from "./case_types.ts";
 import { knownOperands } from "./constant_operand.ts";
 import { pick } from "./coordinates.ts";
 import { defineOp, type OpDef } from "./op.ts";
+import { windowsOf } from "./binding_windows.ts";
 
-const shader: Shader<"WORKGROUP_SIZE", "length" | "extent" | "count" | "inner"> = {
+const shader: Shader<"WORKGROUP_SIZE", "length" | "first" | "rows" | "extent" | "count" | "inner"> = {
   name: "gather",
   code,
   constants: ["WORKGROUP_SIZE"],
-  uniforms: ["length", "extent", "count", "inner"],
+  uniforms: ["length", "first", "rows", "extent", "count", "inner"],
 };
 
 interface GatherAttributes {
@@ -32,9 +34,11 @@ export const gather = defineOp<GatherAttributes>({
   quant: { kind: "agnostic" },
   attributes: (raw) => ({ axis: raw.int("axis", 0) }),
   infer,
-  lower: ([data, indices], _outputs, { axis }) => ({
-    dispatches: gatherRows(data!.shape, normalizeAxis(axis, data!.shape.length), elementCount(indices!.shape), "x1"),
-  }),
+  lower: ([data, indices], _outputs, { axis }, { largestBinding = PORTABLE_BINDING }) => {
+    const { shape } = data!;
+    const gathered = { shape, axis: normalizeAxis(axis, shape.length), count: elementCount(indices!.shape) };
+    return { dispatches: gatherRows({ ...gathered, indices: "x1" }, largestBinding) };
+  },
   reference: (inputs, attributes) => {
     const [data, indices] = [inputs[0]!, inputs[1]!];
     const axis = normalizeAxis(attributes.axis, data.shape.length);
@@ -72,23 +76,32 @@ export function placeOf(index: number, extent: number): number {
   return place;
 }
 
-/** Gathers slices of `x0` along `axis` into `y0`, as the i32 indices in `indices` say. */
-export function gatherRows(
-  shape: readonly number[],
-  axis: number,
-  count: number,
-  indices: Slot,
-): Dispatch[] {
+/** Slices of `x0` along an axis. */
+export interface GatheredRows {
+  readonly shape: readonly number[];
+  readonly axis: number;
+  /** Indices, i32, and where they are. */
+  readonly count: number;
+  readonly indices: Slot;
+}
+
+/** Gathers slices of `x0` into `y0`: at once, or from one part after the other where a binding cannot hold all of it. */
+export function gatherRows(gathered: GatheredRows, largestBinding: number): Dispatch[] {
+  const { shape, axis, count, indices } = gathered;
   const outer = elementCount(shape.slice(0, axis));
   const inner = elementCount(shape.slice(axis + 1));
+  const extent = shape[axis]!;
   const vector = inner % 4 === 0;
   const length = outer * count * inner / (vector ? 4 : 1);
   if (length === 0) return [];
-  return [dispatch(shader, {
-    bindings: ["x0", indices, "y0"],
-    constants: { WORKGROUP_SIZE },
-    uniforms: { length, extent: shape[axis]!, count, inner: vector ? inner / 4 : inner },
-    aliases: { W: vector ? "vec4<u32>" : "u32" },
-    workgroups: linearGrid(length, WORKGROUP_SIZE),
-  })];
+  return windowsOf(outer * extent, inner, largestBinding).map(({ first, rows, window }) =>
+    dispatch(shader, {
+      bindings: ["x0", indices, "y0"],
+      ...(window ? { windows: { 0: window } } : {}),
+      constants: { WORKGROUP_SIZE },
+      uniforms: { length, first, rows, extent, count, inner: vector ? inner / 4 : inner },
+      aliases: { W: vector ? "vec4<u32>" : "u32" },
+      workgroups: linearGrid(length, WORKGROUP_SIZE),
+    })
+  );
 }

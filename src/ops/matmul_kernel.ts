@@ -4,7 +4,8 @@ import { type Dispatch, dispatch, linearGrid, type Lowering, type Shader, type S
 import type { KernelTarget, MatmulTile } from "../base/kernel_target.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { matmulFunctions } from "./matmul_code.ts";
-import { alignRows, LoweringBuilder, type MatrixList, type Packed, packRows } from "./packing.ts";
+import { LoweringBuilder, type MatrixList, type Packed, packRows } from "./packing.ts";
+import { type DepthPart, depthParts, packPart } from "./split_depth.ts";
 import { type Addend, sumSlices } from "./slices.ts";
 import { runLength } from "./row_segment.ts";
 import type { AddendKind } from "./tile_code.ts";
@@ -28,6 +29,7 @@ const shader: Shader<
   | "c_row"
   | "c_column"
   | "slice_y"
+  | "first_y"
   | "alpha"
   | "beta"
   | "outer_extents"
@@ -56,6 +58,7 @@ const shader: Shader<
     "c_row",
     "c_column",
     "slice_y",
+    "first_y",
     "alpha",
     "beta",
     "outer_extents",
@@ -105,26 +108,40 @@ export function lowerMatmul(matmul: Matmul, target: KernelTarget): Lowering {
     );
   }
   const outerCount = matmul.outer.reduce((count, axis) => count * axis.extent, 1);
+  const parts = depthParts(matmul, target.largestBinding);
   const tile = matmulTile({
     rows: matmul.rows,
     columns: matmul.columns,
-    depth: matmul.depth,
+    depth: parts[0]!.depth,
     inner: matmul.inner.extent,
     outer: outerCount,
   }, target);
   const builder = new LoweringBuilder();
-  const a = packRows(builder, matmul.a, matmul.rows, matmul.depth, tile.rows);
-  const b = alignRows(builder, matmul.b, matmul.depth, matmul.columns);
+  const operandsOf = (part: DepthPart) => ({
+    a: packRows(
+      builder,
+      { ...matmul.a, first: part.first * matmul.a.columnStride },
+      matmul.rows,
+      part.depth,
+      tile.rows,
+    ),
+    b: packPart(builder, matmul, part, target.largestBinding),
+  });
   const addend = matmul.beta === 0 ? undefined : matmul.c;
-  if (tile.slices === 1) {
-    builder.dispatches.push(product(matmul, tile, outerCount, a, b, "y0", addend));
+  const slices = parts.length * tile.slices;
+  if (slices === 1) {
+    const { a, b } = operandsOf(parts[0]!);
+    builder.dispatches.push(product(matmul, tile, outerCount, a, b, { slot: "y0", first: 0 }, addend));
     return builder;
   }
-  const source = builder.temporary(tile.slices * matmul.length);
-  builder.dispatches.push(
-    product({ ...matmul, alpha: 1 }, tile, outerCount, a, b, source, undefined),
-    sumSlices({ ...matmul, source, slices: tile.slices, rowLength: matmul.columns, addend }),
-  );
+  const source = builder.temporary(slices * matmul.length);
+  parts.forEach((part, index) => {
+    const { a, b } = operandsOf(part);
+    const target = { slot: source, first: index * tile.slices * matmul.length };
+    const { depth } = part;
+    builder.dispatches.push(product({ ...matmul, depth, alpha: 1 }, tile, outerCount, a, b, target, undefined));
+  });
+  builder.dispatches.push(sumSlices({ ...matmul, source, slices, rowLength: matmul.columns, addend }));
   return builder;
 }
 
@@ -140,7 +157,7 @@ function product(
   outerCount: number,
   a: Packed,
   b: Packed,
-  target: Slot,
+  target: { readonly slot: Slot; readonly first: number },
   c: Addend | undefined,
 ): Dispatch {
   const { rows, columns, depth, inner, outer } = matmul;
@@ -151,7 +168,8 @@ function product(
   const span = Math.ceil(depth / tile.slices);
   const steps = depth % tile.steps === 0 && span % tile.steps === 0 ? tile.steps : 1;
   return dispatch(shader, {
-    bindings: [a.slot, b.slot, c?.slot ?? a.slot, target],
+    bindings: [a.slot, b.slot, c?.slot ?? a.slot, target.slot],
+    ...(b.window ? { windows: { 1: b.window } } : {}),
     constants: {
       WORKGROUP_SIZE: tile.workgroup,
       TILE_ROWS: tile.rows,
@@ -175,6 +193,7 @@ function product(
       c_row: c?.row ?? 0,
       c_column: c?.column ?? 0,
       slice_y: matmul.length,
+      first_y: target.first,
       alpha: matmul.alpha,
       beta: matmul.beta,
       outer_extents: outer.map((axis) => axis.extent),

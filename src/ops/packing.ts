@@ -1,7 +1,15 @@
 /** Copies of matrices in the order in which the heavy kernels read them. */
 import packColumnsCode from "../../shaders/pack_columns.wgsl" with { type: "text" };
 import packRowsCode from "../../shaders/pack_rows.wgsl" with { type: "text" };
-import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import {
+  type Dispatch,
+  dispatch,
+  linearGrid,
+  type Shader,
+  type Slot,
+  type Window,
+  WORKGROUP_SIZE,
+} from "../base/dispatch.ts";
 
 /** A list of matrices in one tensor; strides in elements. */
 export interface MatrixList {
@@ -10,6 +18,10 @@ export interface MatrixList {
   readonly matrixStride: number;
   readonly rowStride: number;
   readonly columnStride: number;
+  /** Element of the tensor, or of its window, that the first matrix starts at; 0 unless stated. */
+  readonly first?: number;
+  /** The part of the tensor that the matrices lie in, where no binding holds all of it. */
+  readonly window?: Window | undefined;
   /** Columns that lie `columnStride` apart, and the distance between such groups; one group of all where absent. */
   readonly columnGroups?: { readonly size: number; readonly stride: number };
 }
@@ -17,6 +29,7 @@ export interface MatrixList {
 /** A packed operand; strides in quads. */
 export interface Packed {
   readonly slot: Slot;
+  readonly window?: Window | undefined;
   readonly matrixQuads: number;
   readonly rowQuads: number;
 }
@@ -33,7 +46,7 @@ export class LoweringBuilder {
   }
 }
 
-type PackUniforms = "length" | "rows" | "columns" | "row_stride" | "column_stride" | "matrix_stride";
+type PackUniforms = "length" | "first" | "rows" | "columns" | "row_stride" | "column_stride" | "matrix_stride";
 
 const rowsShader: Shader<"WORKGROUP_SIZE" | "TILE_ROWS", PackUniforms | "row_tiles" | "group_size" | "group_stride"> = {
   name: "pack_rows",
@@ -41,6 +54,7 @@ const rowsShader: Shader<"WORKGROUP_SIZE" | "TILE_ROWS", PackUniforms | "row_til
   constants: ["WORKGROUP_SIZE", "TILE_ROWS"],
   uniforms: [
     "length",
+    "first",
     "rows",
     "columns",
     "row_tiles",
@@ -52,11 +66,23 @@ const rowsShader: Shader<"WORKGROUP_SIZE" | "TILE_ROWS", PackUniforms | "row_til
   ],
 };
 
-const columnsShader: Shader<"WORKGROUP_SIZE", PackUniforms | "row_blocks" | "quads"> = {
+const columnsShader: Shader<"WORKGROUP_SIZE", PackUniforms | "row_blocks" | "quads" | "row_quads" | "first_quad"> = {
   name: "pack_columns",
   code: packColumnsCode,
   constants: ["WORKGROUP_SIZE"],
-  uniforms: ["length", "rows", "row_blocks", "columns", "quads", "row_stride", "column_stride", "matrix_stride"],
+  uniforms: [
+    "length",
+    "first",
+    "rows",
+    "row_blocks",
+    "columns",
+    "quads",
+    "row_quads",
+    "first_quad",
+    "row_stride",
+    "column_stride",
+    "matrix_stride",
+  ],
 };
 
 /** Packs `rows` × `columns` matrices in tiles of rows: `[matrix][row tile][column][tileRows]`, rows past the end zero. */
@@ -76,6 +102,7 @@ export function packRows(
     constants: { WORKGROUP_SIZE, TILE_ROWS: tileRows },
     uniforms: {
       length,
+      first: list.first ?? 0,
       rows,
       columns,
       row_tiles: rowTiles,
@@ -94,25 +121,41 @@ export function packRows(
 export function alignRows(builder: LoweringBuilder, list: MatrixList, rows: number, columns: number): Packed {
   const isAligned = rows > 0 && columns % 4 === 0 && list.columnStride === 1 && list.rowStride === columns &&
     (list.matrixStride % 4 === 0 || list.count === 1);
-  if (isAligned) return { slot: list.slot, matrixQuads: list.matrixStride / 4, rowQuads: columns / 4 };
+  if (isAligned) {
+    return { slot: list.slot, window: list.window, matrixQuads: list.matrixStride / 4, rowQuads: columns / 4 };
+  }
+  const quads = Math.ceil(columns / 4);
+  const slot = builder.temporary(4 * list.count * rows * quads);
+  builder.dispatches.push(packColumns({ ...list, rows, columns }, { slot, rowQuads: quads, firstQuad: 0 }));
+  return { slot, matrixQuads: rows * quads, rowQuads: quads };
+}
+
+/** Copies columns of matrices to where they lie in rows of quads, zeros after the last. */
+export function packColumns(
+  source: MatrixList & { readonly rows: number; readonly columns: number },
+  target: { readonly slot: Slot; readonly rowQuads: number; readonly firstQuad: number },
+): Dispatch {
+  const { rows, columns, window } = source;
   const quads = Math.ceil(columns / 4);
   const rowBlocks = Math.ceil(rows / 4);
-  const slot = builder.temporary(4 * list.count * rows * quads);
-  const length = list.count * rowBlocks * quads;
-  builder.dispatches.push(dispatch(columnsShader, {
-    bindings: [list.slot, slot],
+  const length = source.count * rowBlocks * quads;
+  return dispatch(columnsShader, {
+    bindings: [source.slot, target.slot],
+    ...(window ? { windows: { 0: window } } : {}),
     constants: { WORKGROUP_SIZE },
     uniforms: {
       length,
+      first: source.first ?? 0,
       rows,
       row_blocks: rowBlocks,
       columns,
       quads,
-      row_stride: list.rowStride,
-      column_stride: list.columnStride,
-      matrix_stride: list.matrixStride,
+      row_quads: target.rowQuads,
+      first_quad: target.firstQuad,
+      row_stride: source.rowStride,
+      column_stride: source.columnStride,
+      matrix_stride: source.matrixStride,
     },
     workgroups: linearGrid(length, WORKGROUP_SIZE),
-  }));
-  return { slot, matrixQuads: rows * quads, rowQuads: quads };
+  });
 }

@@ -19,6 +19,10 @@ export function buildPlan(
   const constants = new ConstantTable(typed, quantizers, draft, derived);
   const slots = assignSlots(typed, draft, steps, (value) => constants.has(value));
   const operandOf = (ref: ValueRef): Operand => {
+    const whole = wholeOf(ref);
+    return ref.window ? { ...whole, window: ref.window } : whole;
+  };
+  const wholeOf = (ref: ValueRef): Operand => {
     const root = draft.aliases.get(ref.value) ?? ref.value;
     if (constants.has(root)) return { kind: "constant", constant: constants.indexOf(root) };
     if (ref.quantizer === undefined) return { kind: "slot", slot: slots.slotOf(root) };
@@ -75,37 +79,45 @@ function hoistConstants(draft: Draft, typed: TypedGraph, quantizers: readonly Qu
   const steps: DraftStep[] = [];
   const derived = new Map<string, number | undefined>();
   const quantizerOf = weightQuantizers(quantizers);
-  const writers = new Map<string, number>();
-  for (const step of draft.steps) {
-    writesOf(step).forEach((writes, place) => {
-      if (!writes) return;
-      const { value } = step.operands[place]!;
-      writers.set(value, (writers.get(value) ?? 0) + 1);
-    });
-  }
   const outputs = new Set(typed.graph.outputs.map((output) => output.name));
+  const writers = new Map<string, DraftStep[]>();
   for (const step of draft.steps) {
-    const writes = writesOf(step);
-    const reads = step.operands.filter((_, place) => !writes[place]).map((ref) =>
-      draft.aliases.get(ref.value) ?? ref.value
+    for (const value of operandsOf(step, true)) writers.set(value, [...writers.get(value) ?? [], step]);
+  }
+  const sourcesOf = (step: DraftStep) => operandsOf(step, false).map((value) => draft.aliases.get(value) ?? value);
+  const decidersOf = (sources: readonly string[]) =>
+    new Set(
+      sources.map((value) => derived.has(value) ? derived.get(value) : quantizerOf.get(value))
+        .filter((id) => id !== undefined),
     );
-    const written = step.operands.filter((_, place) => writes[place]).map((ref) => ref.value);
-    const isConstant = reads.length > 0 && !step.residual && step.quantizer0 === undefined &&
-      reads.every((value) => typed.types.get(value)?.value || derived.has(value)) &&
-      written.every((value) => writers.get(value) === 1 && !outputs.has(value));
-    const deciding = new Set(
-      reads.map((value) => derived.has(value) ? derived.get(value) : quantizerOf.get(value)).filter((id) =>
-        id !== undefined
-      ),
-    );
-    if (isConstant && deciding.size <= 1) {
+  const readsConstants = (step: DraftStep) => {
+    const sources = sourcesOf(step);
+    return sources.length > 0 && !step.residual && step.quantizer0 === undefined && decidersOf(sources).size <= 1 &&
+      sources.every((value) => typed.types.get(value)?.value || derived.has(value));
+  };
+  // Decided at the first of a value's writers: some values are written in parts.
+  const isDerived = new Map<string, boolean>();
+  for (const step of draft.steps) {
+    const written = operandsOf(step, true);
+    for (const value of written) {
+      if (isDerived.has(value)) continue;
+      isDerived.set(value, !outputs.has(value) && writers.get(value)!.every(readsConstants));
+    }
+    if (readsConstants(step) && written.every((value) => isDerived.get(value))) {
       prepare.push(step);
-      for (const value of written) derived.set(value, [...deciding][0]);
+      const [decider] = decidersOf(sourcesOf(step));
+      for (const value of written) derived.set(value, decider);
     } else {
       steps.push(step);
     }
   }
   return { prepare, steps, derived };
+}
+
+/** Names of the operands that a step writes, or of those that it reads, its residual aside. */
+function operandsOf(step: DraftStep, written: boolean): string[] {
+  const writes = writesOf(step);
+  return step.operands.filter((_, place) => writes[place] === written).map((ref) => ref.value);
 }
 
 function weightQuantizers(quantizers: readonly Quantizer[]): Map<string, number> {

@@ -1,5 +1,5 @@
 /** Steps that still speak of values by name; `build.ts` turns names into buffers. */
-import type { Activation, Dispatch } from "../base/dispatch.ts";
+import type { Activation, Dispatch, Window } from "../base/dispatch.ts";
 import type { StepSource } from "./plan.ts";
 
 /** A value as an operand reads it: the float one, or whatever its quantizer's state says. */
@@ -7,6 +7,8 @@ export interface ValueRef {
   readonly value: string;
   /** Set where the value has a separate quantized copy that this operand reads while the quantizer is on. */
   readonly quantizer?: number;
+  /** Set where the operand shows a part of the value. */
+  readonly window?: Window | undefined;
 }
 
 /** One step in the making; the epilogue grows as later nodes are fused into it. */

@@ -155,10 +155,11 @@ class Drafter {
     for (const [index, one] of lowering.dispatches.entries()) {
       if (one.workgroups.some((extent) => extent === 0)) continue;
       withNode("plan computation", node, () => checkLoops(one));
-      const operands = one.bindings.map((slot): ValueRef => {
+      const operands = one.bindings.map((slot, binding): ValueRef => {
         const number = Number(slot.slice(1));
-        if (slot[0] === "x") return this.#ref(node.name, number, node.inputs[number]!);
-        return { value: slot[0] === "y" ? node.outputs[number] || temporary(slot) : temporary(slot) };
+        const window = one.windows?.[binding];
+        if (slot[0] === "x") return { ...this.#ref(node.name, number, node.inputs[number]!), window };
+        return { value: slot[0] === "y" ? node.outputs[number] || temporary(slot) : temporary(slot), window };
       });
       const isLast = index === lowering.dispatches.length - 1;
       this.#add(one, operands, {

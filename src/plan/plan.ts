@@ -4,16 +4,19 @@
  * Precision is not in the plan. Where it matters the plan names a quantizer; at encode time its state (float, or an
  * int8 candidate) picks a pipeline, a weight buffer or the quantized copy of a value.
  */
-import type { Activation, Dispatch } from "../base/dispatch.ts";
+import type { Activation, Dispatch, Window } from "../base/dispatch.ts";
 import type { DType, HostTensor, TensorType } from "../base/tensor.ts";
 
 /** What a binding is. */
 export type Operand =
-  | { readonly kind: "slot"; readonly slot: number }
-  /** A constant of the plan; its contents follow the state of its quantizer, where it has one. */
-  | { readonly kind: "constant"; readonly constant: number }
-  /** A value with a separate quantized copy: `int8` while the quantizer is on, else `float`. */
-  | { readonly kind: "choice"; readonly quantizer: number; readonly float: number; readonly int8: number };
+  & (
+    | { readonly kind: "slot"; readonly slot: number }
+    /** A constant of the plan; its contents follow the state of its quantizer, where it has one. */
+    | { readonly kind: "constant"; readonly constant: number }
+    /** A value with a separate quantized copy: `int8` while the quantizer is on, else `float`. */
+    | { readonly kind: "choice"; readonly quantizer: number; readonly float: number; readonly int8: number }
+  )
+  & { /** The part of it that is bound; all of it unless stated. */ readonly window?: Window };
 
 /** What a kernel does as it stores, in this order. */
 export interface Epilogue {

@@ -29,6 +29,11 @@ function printStep(step: Step, plan: Plan): string {
 }
 
 function printOperand(operand: Operand, plan: Plan): string {
+  const { window } = operand;
+  return `${printWhole(operand, plan)}${window ? `[${window.offset}+${window.length}]` : ""}`;
+}
+
+function printWhole(operand: Operand, plan: Plan): string {
   switch (operand.kind) {
     case "slot":
       return `s${operand.slot}`;

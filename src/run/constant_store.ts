@@ -2,7 +2,7 @@
 import { FLOAT } from "../base/precision.ts";
 import { sameShape } from "../base/shape.ts";
 import { formatShape, type HostTensor } from "../base/tensor.ts";
-import { checkBinding, createStorage, wordsOf, writeWords } from "../gpu/buffers.ts";
+import { createPool, wordsOf, writeWords } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { byteLengthOf, type PlanConstant, type Step } from "../plan/plan.ts";
 import type { CompiledStep } from "./compiled_step.ts";
@@ -19,9 +19,8 @@ export class ConstantStore {
   constructor(gpu: Gpu, constants: readonly PlanConstant[]) {
     this.#gpu = gpu;
     this.#constants = constants;
-    for (const constant of constants) checkBinding(gpu, byteLengthOf(constant), constant.name);
     this.#buffers = constants.map((constant) => {
-      const buffer = createStorage(gpu, byteLengthOf(constant), constant.name);
+      const buffer = createPool(gpu, byteLengthOf(constant), constant.name);
       if (constant.value) writeWords(gpu, buffer, wordsOf(constant.value));
       return new Map([[FLOAT, buffer]]);
     });
@@ -55,7 +54,7 @@ export class ConstantStore {
         );
       }
       const buffer = this.#buffers[index]!.get(candidate) ??
-        createStorage(this.#gpu, byteLengthOf(constant), `${constant.name} candidate ${candidate}`);
+        createPool(this.#gpu, byteLengthOf(constant), `${constant.name} candidate ${candidate}`);
       this.#buffers[index]!.set(candidate, buffer);
       if (constant.value) writeWords(this.#gpu, buffer, wordsOf(tensor));
     });

@@ -65,6 +65,11 @@ export class Session {
     const buffers = stack.use(await gpu.allocating(() => allocateBuffers(gpu, plan, layout)));
     const { slots, table, constants, uniforms } = buffers;
     const bind = (operand: Operand, state: StateOf): BufferPart => {
+      const whole = bindWhole(operand, state);
+      const { window } = operand;
+      return window ? { ...whole, offset: whole.offset + 4 * window.offset, size: 4 * window.length } : whole;
+    };
+    const bindWhole = (operand: Operand, state: StateOf): BufferPart => {
       switch (operand.kind) {
         case "slot":
           return slots[operand.slot]!;
@@ -245,6 +250,11 @@ function allocateBuffers(gpu: Gpu, plan: Plan, layout: QuantizerLayout | undefin
   const constantBytes = plan.constants.reduce((sum, constant) => sum + byteLengthOf(constant), 0);
   checkRoom(gpu, plan.buffers.reduce((sum, byteLength) => sum + byteLength, constantBytes));
   plan.slots.forEach(({ byteLength }, slot) => checkBinding(gpu, byteLength, `slot ${slot}`));
+  for (const operand of [...plan.prepare, ...plan.steps].flatMap((step) => step.operands)) {
+    if (operand.kind !== "constant") continue;
+    const constant = plan.constants[operand.constant]!;
+    checkBinding(gpu, operand.window ? 4 * operand.window.length : byteLengthOf(constant), constant.name);
+  }
   const pools = plan.buffers.map((byteLength, index) =>
     stack.adopt(createPool(gpu, byteLength, `activations ${index}`), (buffer) => buffer.destroy())
   );
