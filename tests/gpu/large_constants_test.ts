@@ -105,7 +105,7 @@ for (const [name, graph] of Object.entries(GRAPHS)) {
         assert.ok((window?.offset ?? 0) % 64 === 0);
       }
       const tolerance = { absolute: 1e-5, reason: "sums in another order" };
-      assertClose(await run(split, x), await run(planned(graph), x), tolerance);
+      assertClose(await run(split, x, layout), await run(planned(graph), x), tolerance);
       const weights = graph.initializers.get("w")!;
       const other = hostTensor(
         "float32",
