@@ -78,6 +78,29 @@ for (const [kernel, shape] of STORES) {
   }
 }
 
+/** Where exponentials cancel, where series end, and where exponentials overflow. */
+const DELICATE = [1e-6, -1e-6, 1e-4, -1e-4, 0.02, -0.09, -0.11, 0.29, -0.31, 0.5, 3, -8, 60, -60, 3e4, -3e4];
+
+for (const type of ["Tanh", "Elu"] as const) {
+  Deno.test({
+    name: `Session.run() applies ${type} in a store with few units in the last place lost near zero and far from it`,
+    ignore: !gpu,
+    async fn() {
+      const builder = new GraphBuilder(14);
+      const shape = [1, 1, 4, 4];
+      const made = KERNELS.Conv(builder, builder.input("x", shape));
+      const y = builder.node(type, [made], { name: "activation", attributes: ACTIVATIONS[type]! });
+      const plan = buildPlan(builder.output(y).typed());
+      using session = await Session.create(gpu!, pipelines!, plan);
+      session.writeInput("x", hostTensor("float32", shape, DELICATE));
+      session.run();
+      const [actual] = await session.read();
+      const expected = referenceOf(type, hostTensor("float32", shape, DELICATE), ACTIVATIONS[type]!);
+      assertClose(actual!, expected, { relative: 3e-6, absolute: 0 });
+    },
+  });
+}
+
 Deno.test("every operator that a store can apply is among those tested", () => {
   const fusible = OPERATORS.filter((operator) => operator.asActivation).map((operator) => operator.type);
   assert.deepEqual([...new Set(fusible)].sort(), Object.keys(ACTIVATIONS).sort());
