@@ -8,3 +8,19 @@ fn is_nan(x: f32) -> bool {
 fn is_inf(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
 }
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) < 0x7f800000u;
+}
+
+// The remainder with the dividend's sign. By a divisor without end it is the dividend, where 0 times infinity would be NaN.
+fn truncated_remainder(a: f32, b: f32) -> f32 {
+  if (is_inf(b) && is_finite(a)) { return a; }
+  return a % b;
+}
+
+// The remainder with the divisor's sign.
+fn floored_remainder(a: f32, b: f32) -> f32 {
+  if (is_inf(b) && is_finite(a)) { return select(b, a, a == 0.0 || (a < 0.0) == (b < 0.0)); }
+  return a - b * floor(a / b);
+}

@@ -18,7 +18,7 @@ import type { Graph, GraphMetadata, Node, ValueInfo } from "./graph.ts";
 import { sortNodes } from "./sort_nodes.ts";
 
 /** Opsets of the ONNX domain that the operators cover. */
-export const OPSET_RANGE = { oldest: 1, newest: 21 } as const;
+export const OPSET_RANGE = { oldest: 1, newest: 28 } as const;
 
 /**
  * Imports a decoded model, its functions inlined. Nodes are brought into topological order and given unique names; `readExternal` reads files

@@ -120,6 +120,15 @@ const rows: readonly UnaryRow[] = [
     cases: [{ name: "tanh", inputs: float32(257), attributes: { approximate: "tanh" } }],
   },
   {
+    type: "Swish",
+    since: 24,
+    wgsl: "x / (1.0 + exp(-params.alpha * x))",
+    value: (x, { alpha }) => x / (1 + Math.exp(-alpha * x)),
+    attributes: floats(["alpha", 1]),
+    tolerance: TRANSCENDENTAL,
+    cases: [{ name: "alpha 1.7", inputs: float32(65), attributes: { alpha: 1.7 } }],
+  },
+  {
     type: "Softplus",
     wgsl: "softplus(x)",
     value: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),

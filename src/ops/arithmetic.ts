@@ -105,9 +105,11 @@ const rows: readonly BinaryRow[] = [
     type: "Mod",
     since: 10,
     variant: (raw) => raw.int("fmod", 0) === 1 ? "fmod" : "mod",
-    wgsl: (a, _b, variant) =>
-      variant === "fmod" || storageOf(a) === "u32" ? "a % b" : isFloat(a) ? "a - b * floor(a / b)" : "(a % b + b) % b",
-    value: (a, b, _dtype, variant) => variant === "fmod" ? a % b : a - b * Math.floor(a / b),
+    wgsl: (a, _b, variant) => {
+      if (isFloat(a)) return variant === "fmod" ? "truncated_remainder(a, b)" : "floored_remainder(a, b)";
+      return variant === "fmod" || storageOf(a) === "u32" ? "a % b" : "(a % b + b) % b";
+    },
+    value: (a, b, _dtype, variant) => variant === "fmod" ? a % b : flooredRemainder(a, b),
     takes: isNumber,
     quant: { kind: "non_quantizable" },
     range: [0.5, 4],
@@ -124,6 +126,25 @@ const rows: readonly BinaryRow[] = [
         name: "uint8",
         inputs: [{ dtype: "uint8", shape: [70] }, { dtype: "uint8", shape: [1], value: new Uint8Array([7]) }],
         range: [0, 255],
+      },
+      {
+        name: "float, divisors without end",
+        inputs: [{ dtype: "float32", shape: [3, 4] }, {
+          dtype: "float32",
+          shape: [4],
+          value: new Float32Array([Infinity, -Infinity, 2.1, -3.4]),
+        }],
+        range: [-9, 9],
+      },
+      {
+        name: "float fmod, divisors without end",
+        inputs: [{ dtype: "float32", shape: [3, 2] }, {
+          dtype: "float32",
+          shape: [2],
+          value: new Float32Array([Infinity, -Infinity]),
+        }],
+        range: [-9, 9],
+        attributes: { fmod: 1 },
       },
       {
         name: "float fmod",
@@ -174,3 +195,9 @@ function slopeShape(x: readonly number[], slope: readonly number[], { broadcast:
 
 /** The operators of the table. */
 export const ARITHMETIC_OPERATORS: readonly OpDef[] = rows.map(binaryOp);
+
+/** The remainder with the divisor's sign; a divisor without end leaves a dividend of its sign as it is. */
+function flooredRemainder(a: number, b: number): number {
+  if (Math.abs(b) === Infinity && Number.isFinite(a)) return a === 0 || (a < 0) === (b < 0) ? a : b;
+  return a - b * Math.floor(a / b);
+}

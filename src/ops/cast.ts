@@ -98,7 +98,8 @@ export const cast = defineOp<{ to: DType }>({
   since: 6,
   quant: { kind: "non_quantizable" },
   attributes: (raw) => {
-    raw.ignore("saturate");
+    // Both are about float8, which is refused.
+    raw.ignore("saturate", "round_mode");
     return { to: dtypeOf(raw.int("to", 0)) };
   },
   infer: ([x], { to }) => [{ dtype: to, shape: x!.shape }],
@@ -121,7 +122,8 @@ export const castLike = defineOp<null>({
   since: 15,
   quant: { kind: "agnostic" },
   attributes: (raw) => {
-    raw.ignore("saturate");
+    // Both are about float8, which is refused.
+    raw.ignore("saturate", "round_mode");
     return null;
   },
   infer: ([x, like]) => [{ dtype: like!.dtype, shape: x!.shape }],

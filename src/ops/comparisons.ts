@@ -1,5 +1,5 @@
 /** Comparisons, logic and bitwise operators of two operands, one row each. */
-import type { DType } from "../base/tensor.ts";
+import { type DType, storageOf } from "../base/tensor.ts";
 import { binaryOp, type BinaryRow } from "./binary.ts";
 import type { OpDef } from "./op.ts";
 import { isInteger, isNumber } from "./words.ts";
@@ -45,22 +45,44 @@ function bitwise(type: string, operator: string, value: (a: bigint, b: bigint) =
   };
 }
 
+const BITS = { int8: 8, uint8: 8, int16: 16, uint16: 16, int32: 32, uint32: 32, uint64: 32 } as const;
+const canShift = (dtype: DType): dtype is keyof typeof BITS => dtype in BITS;
+
+/** Shifts by a negative number or by all bits and more leave what sign extension alone gives. */
 const shift: BinaryRow = {
   type: "BitShift",
   since: 11,
   variant: (raw) => raw.string("direction", "", ["LEFT", "RIGHT"]),
-  wgsl: (_a, _b, direction) => `select(a ${direction === "LEFT" ? "<<" : ">>"} u32(b), T(0), u32(b) > 31u)`,
-  value: (a, b, _dtype, direction) => direction === "LEFT" ? a * 2 ** b : Math.floor(a / 2 ** b),
-  takes: (dtype) => dtype.startsWith("uint"),
+  wgsl: (a, _b, direction) => {
+    const most = canShift(a) ? BITS[a] - 1 : 31;
+    if (direction === "LEFT") return `select(a << (u32(b) & 31u), T(0), u32(b) > ${most}u)`;
+    return storageOf(a) === "u32" ? "select(a >> (u32(b) & 31u), T(0), u32(b) > 31u)" : "a >> min(u32(b), 31u)";
+  },
+  value: (a, b, dtype, direction) => {
+    const bits = canShift(dtype) ? BITS[dtype] : 32;
+    if (b < 0 || b >= bits) return direction === "RIGHT" && a < 0 ? -1 : 0;
+    return direction === "LEFT" ? a * 2 ** b : Math.floor(a / 2 ** b);
+  },
+  takes: canShift,
   quant: NON_QUANTIZABLE,
   caseType: "uint8",
   caseAttributes: { direction: "LEFT" },
   range: [0, 7],
-  cases: (["uint8", "uint16", "uint32"] as const).map((dtype) => ({
-    name: `${dtype} to the right`,
-    inputs: pair(dtype),
-    attributes: { direction: "RIGHT" },
-  })),
+  cases: [
+    ...(["uint8", "uint16", "uint32"] as const).map((dtype) => ({
+      name: `${dtype} to the right`,
+      inputs: pair(dtype),
+      attributes: { direction: "RIGHT" },
+    })),
+    ...(["int8", "int16", "int32"] as const).flatMap((dtype) =>
+      ["LEFT", "RIGHT"].map((direction) => ({
+        name: `${dtype}, ${direction}, shifts below none and over all bits`,
+        inputs: pair(dtype),
+        attributes: { direction },
+        range: [-40, 40] as const,
+      }))
+    ),
+  ],
 };
 
 const rows: readonly BinaryRow[] = [

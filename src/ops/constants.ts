@@ -112,7 +112,11 @@ export const range = defineOp<null>({
   type: "Range",
   since: 11,
   quant: { kind: "non_quantizable" },
-  attributes: () => null,
+  attributes: (raw) => {
+    // The precision of the sums, which are made in double precision here.
+    raw.ignore("stash_type");
+    return null;
+  },
   infer: (inputs) => [knownType(progression(inputs))],
   lower: () => ({ dispatches: [] }),
   reference: (inputs) => [progression(knownOperands(inputs))],

@@ -71,20 +71,20 @@ export const depthToSpace = defineOp<DepthToSpaceAttributes>({
   ]).concat([{ name: "block 1", inputs: [f32(1, 3, 2, 4)], attributes: { blocksize: 1, mode: "DCR" } }]),
 });
 
-const inferSpaceToDepth: OpDef<{ block: number }>["infer"] = ([x], { block }) => {
+const inferSpaceToDepth: OpDef<DepthToSpaceAttributes>["infer"] = ([x], { block }) => {
   const [n, c, h, w] = imageOf(x!.shape);
   checkBlock(block, [h, w], block);
   return [{ dtype: x!.dtype, shape: [n, c * block * block, h / block, w / block] }];
 };
 
-/** ONNX SpaceToDepth: the inverse of DepthToSpace in its mode DCR. */
-export const spaceToDepth = defineOp<{ block: number }>({
+/** ONNX SpaceToDepth: the inverse of DepthToSpace in the same mode, which before opset 28 is DCR. */
+export const spaceToDepth = defineOp<DepthToSpaceAttributes>({
   type: "SpaceToDepth",
   since: 1,
   quant: { kind: "agnostic" },
-  attributes: (raw) => ({ block: raw.int("blocksize", 0) }),
+  attributes: (raw) => ({ block: raw.int("blocksize", 0), mode: raw.string("mode", "DCR", ["DCR", "CRD"]) }),
   infer: inferSpaceToDepth,
-  lower: ([x], [y], { block }) => {
+  lower: ([x], [y], { block, mode }) => {
     const [n, c] = imageOf(x!.shape);
     const [, , h, w] = imageOf(y!.shape);
     const [batch, channel, row, down, column, across] = stridesOf([n, c, h, block, w, block]) as [
@@ -95,27 +95,27 @@ export const spaceToDepth = defineOp<{ block: number }>({
       number,
       number,
     ];
-    const walked = [n, block, block, c, h, w];
+    const inDcr = mode === "DCR";
+    const walked = inDcr ? [n, block, block, c, h, w] : [n, c, block, block, h, w];
+    const strides = inDcr ? [batch, down, across, channel, row, column] : [batch, channel, down, across, row, column];
     return {
-      dispatches: stridedCopy(
-        walked,
-        { slot: "x0", strides: [batch, down, across, channel, row, column] },
-        { slot: "y0", strides: stridesOf(walked) },
-      ),
+      dispatches: stridedCopy(walked, { slot: "x0", strides }, { slot: "y0", strides: stridesOf(walked) }),
     };
   },
   reference: (inputs, attributes) => {
     const x = inputs[0]!;
-    const { block } = attributes;
+    const { block, mode } = attributes;
     const { shape } = inferSpaceToDepth(knownOperands(inputs), attributes)[0]!;
     const channels = x.shape[1]!;
     return [pick(x, shape, ([n, c, row, column]) => {
-      const place = Math.floor(c! / channels);
-      return [n!, c! % channels, row! * block + Math.floor(place / block), column! * block + place % block];
+      const place = mode === "DCR" ? Math.floor(c! / channels) : c! % (block * block);
+      const channel = mode === "DCR" ? c! % channels : Math.floor(c! / (block * block));
+      return [n!, channel, row! * block + Math.floor(place / block), column! * block + place % block];
     })];
   },
   cases: [
     { name: "block 2", inputs: [f32(2, 3, 4, 6)], attributes: { blocksize: 2 } },
     { name: "block 3, vectors", inputs: [f32(1, 2, 3, 12)], attributes: { blocksize: 3 } },
+    { name: "CRD, block 2", inputs: [f32(2, 3, 4, 6)], attributes: { blocksize: 2, mode: "CRD" } },
   ],
 });

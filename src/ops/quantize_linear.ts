@@ -88,15 +88,23 @@ export const quantizeLinear = defineOp<QuantizeAttributes>({
 });
 
 /** ONNX DequantizeLinear: `(x - zero point) · scale`. */
-export const dequantizeLinear = defineOp<Omit<QuantizeAttributes, "dtype">>({
+export const dequantizeLinear = defineOp<Omit<QuantizeAttributes, "dtype"> & { readonly dtype: DType | undefined }>({
   type: "DequantizeLinear",
   since: 10,
   quant: { kind: "non_quantizable" },
-  attributes: (raw) => ({ axis: raw.int("axis", 1), block: raw.int("block_size", 0) }),
-  infer: ([x, scale, zeroPoint], { axis, block }) => {
+  attributes: (raw) => {
+    const dtype = raw.int("output_dtype", 0);
+    return {
+      axis: raw.int("axis", 1),
+      block: raw.int("block_size", 0),
+      dtype: dtype === 0 ? undefined : dtypeOf(dtype),
+    };
+  },
+  infer: ([x, scale, zeroPoint], { axis, block, dtype }) => {
     if (isFloat(x!.dtype)) throw new ModelError(`Cannot dequantize elements of type ${x!.dtype}, expected integers`);
     checkParameters(x!, scale!, zeroPoint, axis, block);
-    return [{ dtype: scale!.dtype, shape: x!.shape }];
+    if (dtype && !isFloat(dtype)) throw new ModelError(`Cannot dequantize to element type ${dtype}, expected floats`);
+    return [{ dtype: dtype ?? scale!.dtype, shape: x!.shape }];
   },
   lower: ([x, scale, zeroPoint], _outputs, { axis, block }) => {
     const { perTensor, ...layout } = scaleLayout(x!.shape, scale!.shape, axis, block);
@@ -110,12 +118,12 @@ export const dequantizeLinear = defineOp<Omit<QuantizeAttributes, "dtype">>({
       })],
     };
   },
-  reference: ([x, scale, zeroPoint], { axis, block }) => {
-    const data = allocate(scale!.dtype, x!.data.length);
+  reference: ([x, scale, zeroPoint], { axis, block, dtype = scale!.dtype }) => {
+    const data = allocate(dtype, x!.data.length);
     eachScale(x!.shape, scale!.shape, axis, block, (index, at) => {
       data[index] = Math.fround(x!.data[index]! - (zeroPoint?.data[at] ?? 0)) * scale!.data[at]!;
     });
-    return [{ dtype: scale!.dtype, shape: x!.shape, data }];
+    return [{ dtype, shape: x!.shape, data }];
   },
   cases: dequantizeCases(),
 });
@@ -231,6 +239,7 @@ function dequantizeCases(): OpCase[] {
       attributes: { axis: 0, block_size: 2 },
       opset: 21,
     },
+    { name: "output_dtype", inputs: [of("int8", 65), scalar], attributes: { output_dtype: 11 }, opset: 23 },
     { name: "empty", inputs: [of("int8", 0), scalar] },
   ];
 }

@@ -52,7 +52,9 @@ import { REDUCE_OPERATORS } from "./reduce.ts";
 import { reshapes } from "./reshape.ts";
 import { RESIZE_OPERATORS } from "./resize.ts";
 import { reverseSequence } from "./reverse_sequence.ts";
+import { rmsNormalization } from "./rms_normalization.ts";
 import { roiAlign } from "./roi_align.ts";
+import { rotaryEmbedding } from "./rotary_embedding.ts";
 import { sampleError } from "./sample_error.ts";
 import { sampleHistogram } from "./sample_histogram.ts";
 import { sampleRange } from "./sample_range.ts";
@@ -132,7 +134,9 @@ export const OPERATORS: readonly OpDef[] = [
   ...reshapes,
   ...RESIZE_OPERATORS,
   reverseSequence,
+  rmsNormalization,
   roiAlign,
+  rotaryEmbedding,
   sampleError,
   sampleHistogram,
   sampleRange,

@@ -5,10 +5,14 @@ import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { dataTypeNumber } from "../onnx/tensor.ts";
 
 /** Attributes that hold an element type, by operator. */
-const DTYPE_ATTRIBUTES: ReadonlyMap<string, string> = new Map([["Cast", "to"], ["EyeLike", "dtype"], [
-  "Range",
-  "dtype",
-]]);
+const DTYPE_ATTRIBUTES: ReadonlyMap<string, string> = new Map([
+  ["BlackmanWindow", "output_datatype"],
+  ["Cast", "to"],
+  ["DequantizeLinear", "output_dtype"],
+  ["EyeLike", "dtype"],
+  ["HammingWindow", "output_datatype"],
+  ["HannWindow", "output_datatype"],
+]);
 
 /** Whether anything in the graph is float16 or float64. */
 export function hasOtherFloats(graph: Graph): boolean {

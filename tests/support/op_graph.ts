@@ -3,6 +3,7 @@ import { createRandom } from "../../src/base/random.ts";
 import { elementCount, type HostTensor, hostTensor, isFloat, type TensorType } from "../../src/base/tensor.ts";
 import type { AttributeValue } from "../../src/graph/attributes.ts";
 import type { Graph, GraphMetadata, Node } from "../../src/graph/graph.ts";
+import { OPSET_RANGE } from "../../src/graph/import.ts";
 import type { OpCase, OpDef } from "../../src/ops/op.ts";
 
 export const NO_METADATA: GraphMetadata = {
@@ -17,7 +18,7 @@ export const NO_METADATA: GraphMetadata = {
 };
 
 /** Newest opset that cases run in unless they state another. */
-export const NEWEST_OPSET = 21;
+export const NEWEST_OPSET = OPSET_RANGE.newest;
 
 /** A plain value as an attribute: integers are ints, other numbers floats. */
 export function attributeOf(value: unknown): AttributeValue {

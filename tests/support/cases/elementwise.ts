@@ -48,7 +48,7 @@ export const ELEMENTWISE: Families = {
     draw: (dtype) => shapeOf(0, 4).map((shape) => ({ inputs: [{ dtype, shape }] })),
   },
   slopes: {
-    operators: ["LeakyRelu", "Elu", "Celu", "ThresholdedRelu"],
+    operators: ["LeakyRelu", "Elu", "Celu", "ThresholdedRelu", "Swish"],
     draw: () =>
       fc.record({ shape: shapeOf(0, 4), alpha: fc.constantFrom(0.25, 0.5, 1.5) })
         .map(({ shape, alpha }) => ({ inputs: [f32(...shape)], attributes: { alpha } })),
@@ -122,6 +122,20 @@ export const ELEMENTWISE: Families = {
         inputs: shapes.map((shape) => ({ dtype, shape })),
         attributes: { direction },
         range: [0, 7.5],
+      })),
+  },
+  signedShifts: {
+    operators: ["BitShift"],
+    draw: () =>
+      fc.record({
+        shapes: broadcastShapes(2),
+        dtype: fc.constantFrom("int8" as const, "int16" as const, "int32" as const),
+        direction: fc.constantFrom("LEFT", "RIGHT"),
+      }).map(({ shapes, dtype, direction }) => ({
+        inputs: shapes.map((shape) => ({ dtype, shape })),
+        attributes: { direction },
+        range: [-40, 40],
+        opset: 28,
       })),
   },
   where: {

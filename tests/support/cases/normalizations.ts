@@ -1,7 +1,7 @@
 /** Cases of normalizations. */
 import fc from "fast-check";
 import { elementCount } from "../../../src/base/tensor.ts";
-import { f32, type Families, filledShapeOf, flag, known, listOf, pictures, smallExtent } from "./drawing.ts";
+import { f32, type Families, filledShapeOf, flag, integers, known, listOf, pictures, smallExtent } from "./drawing.ts";
 
 /** Operands of normalizations over channels, or over trailing axes. */
 export const NORMALIZATION: Families = {
@@ -58,6 +58,48 @@ export const NORMALIZATION: Families = {
           return { inputs: [f32(...shape), f32(...normalized), f32(...normalized)], attributes: { axis } };
         })
       ),
+  },
+  rootMeanSquare: {
+    operators: ["RMSNormalization"],
+    draw: () =>
+      filledShapeOf(1, 4).chain((shape) =>
+        fc.record({ axis: fc.integer({ min: -shape.length, max: shape.length - 1 }), isShared: fc.boolean() })
+          .map(({ axis, isShared }) => ({
+            inputs: [f32(...shape), f32(...isShared ? [1] : shape.slice(axis))],
+            attributes: { axis },
+          }))
+      ),
+  },
+  rotary: {
+    operators: ["RotaryEmbedding"],
+    draw: () =>
+      fc.record({
+        batch: fc.integer({ min: 1, max: 3 }),
+        heads: fc.integer({ min: 1, max: 3 }),
+        tokens: fc.integer({ min: 1, max: 9 }),
+        half: fc.integer({ min: 1, max: 9 }),
+        still: fc.constantFrom(0, 2, 4),
+        interleaved: flag,
+        isSplit: fc.boolean(),
+        hasPositions: fc.boolean(),
+      }).map(({ batch, heads, tokens, half, still, interleaved, isSplit, hasPositions }) => {
+        const size = 2 * half + still;
+        const table = hasPositions ? f32(tokens + 3, half) : f32(batch, tokens, half);
+        const positions = Array.from({ length: batch * tokens }, (_, place) => (5 * place + 2) % (tokens + 3));
+        return {
+          inputs: [
+            isSplit ? f32(batch, heads, tokens, size) : f32(batch, tokens, heads * size),
+            table,
+            table,
+            ...hasPositions ? [integers(positions, [batch, tokens])] : [],
+          ],
+          attributes: {
+            interleaved,
+            ...still > 0 ? { rotary_embedding_dim: 2 * half } : {},
+            ...isSplit ? {} : { num_heads: heads },
+          },
+        };
+      }),
   },
   samples: {
     domain: "holdfast",
