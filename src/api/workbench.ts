@@ -18,6 +18,7 @@ import { buildPlan } from "../plan/build.ts";
 import type { Plan } from "../plan/plan.ts";
 import { appendTail } from "../quantize/append_tail.ts";
 import type { Candidate } from "../quantize/candidate.ts";
+import { WeightCodes } from "../quantize/weight_codes.ts";
 import { calibrate, type CalibrationOptions } from "../quantize/default_quantization.ts";
 import type { EqualizedNetwork } from "../quantize/equalization.ts";
 import type { Prepared } from "../quantize/prepare.ts";
@@ -74,6 +75,7 @@ export class Workbench {
   readonly #equal: EqualCandidates;
   /** Content of calibration options → candidate. */
   readonly #known = new Map<string, number>();
+  readonly #weights = new WeightCodes();
   #wrapped: readonly Metric[] | undefined;
 
   private constructor(
@@ -119,7 +121,7 @@ export class Workbench {
     const content = contentOf(options);
     const known = this.#known.get(content);
     if (known !== undefined) return known;
-    const number = this.candidates.push(await calibrate(this.prepared, this.#statistics, options)) - 1;
+    const number = this.candidates.push(await calibrate(this.prepared, this.#statistics, options, this.#weights)) - 1;
     this.#known.set(content, number);
     return number;
   }

@@ -76,7 +76,11 @@ export function wordsOf(tensor: HostTensor): Uint32Array<ArrayBuffer> {
   const { dtype, data } = tensor;
   const storage = storageOf(dtype);
   if (storage === "f32") {
-    const floats = Float32Array.from(data);
+    // As they lie: to copy the weights of a large network takes seconds.
+    if (data instanceof Float32Array) {
+      return new Uint32Array(data.buffer as ArrayBuffer, data.byteOffset, data.length);
+    }
+    const floats = new Float32Array(data);
     if (dtype === "float64") checkFloatRange(data, floats);
     return new Uint32Array(floats.buffer);
   }

@@ -8,7 +8,6 @@ import type { Quantizer, QuantizerParameters } from "../graph/quantizer.ts";
 import type { BiasCorrectionOptions } from "./bias_correction.ts";
 import type { Candidate } from "./candidate.ts";
 import { activationEstimator, type RangeEstimator, type RangeEstimatorOptions, weightEstimator } from "./estimators.ts";
-import { dequantizeTensor, quantizeTensor } from "./fake_quantize.ts";
 import { finishBiases, makeRoomForBiases } from "./layer_biases.ts";
 import type { Prepared } from "./prepare.ts";
 import {
@@ -23,6 +22,7 @@ import {
 import { narrowedWeights, saturates, type SaturationFix } from "./saturation.ts";
 import { type QuantizerScheme, resolveSchemes, type SchemeOptions, type Schemes } from "./scheme.ts";
 import { estimateActivations, estimateWeights, type StatisticsSource } from "./statistics.ts";
+import { WeightCodes } from "./weight_codes.ts";
 
 /** What may differ between candidates. */
 export interface CalibrationOptions extends SchemeOptions {
@@ -38,25 +38,27 @@ export interface CalibrationOptions extends SchemeOptions {
   readonly biasCorrection?: BiasCorrectionOptions | false;
 }
 
-/** Calibrates one candidate. */
+/** Calibrates one candidate; candidates that share `weights` share the tensors of weights that are the same. */
 export async function calibrate(
   prepared: Prepared,
   source: StatisticsSource,
   options: CalibrationOptions = {},
+  weights: WeightCodes = new WeightCodes(),
 ): Promise<Candidate> {
   const schemes = resolveSchemes(options);
   const ranges = await calibrateActivations(prepared, source, schemes, options.activationRange ?? {});
   const parameters = new Map([...ranges].map(([id, range]) => [id, parametersOf(range)] as const));
-  for (const [id, weights] of weightParameters(prepared, schemes, options)) {
-    if (!parameters.has(id)) parameters.set(id, weights);
+  for (const [id, found] of weightParameters(prepared, schemes, options)) {
+    if (!parameters.has(id)) parameters.set(id, found);
   }
   makeRoomForBiases(prepared, parameters);
   const codes = new Map<number, HostTensor>();
   const tensors = new Map<number, HostTensor>();
   for (const { id, value, kind, channelAxis } of prepared.layout.quantizers) {
     if (kind !== "weight") continue;
-    codes.set(id, quantizeTensor(constantOf(prepared, value), parameters.get(id)!, channelAxis));
-    tensors.set(id, dequantizeTensor(codes.get(id)!, parameters.get(id)!, channelAxis));
+    const coded = weights.get(id, constantOf(prepared, value), parameters.get(id)!, channelAxis);
+    codes.set(id, coded.codes);
+    tensors.set(id, coded.values);
   }
   const candidate = { label: options.label ?? options.preset ?? "performance", parameters, codes, tensors };
   await finishBiases(prepared, source, candidate, options.biasCorrection ?? {});

@@ -59,11 +59,12 @@ export function quantizeTensor(
   const { scale, zeroPoint, low, high } = parameters;
   const dtype = codeType(parameters);
   const data = allocate(dtype, tensor.data.length);
-  const channelOf = channelIndexer(tensor.shape, axis);
-  for (let index = 0; index < data.length; index++) {
-    const channel = channelOf(index);
-    data[index] = quantizeLinear(tensor.data[index]!, scale[channel]!, zeroPoint[channel]!, low, high);
-  }
+  eachChannelRun(tensor.shape, axis, (channel, start, end) => {
+    const [ownScale, ownZero] = [scale[channel]!, zeroPoint[channel]!];
+    for (let index = start; index < end; index++) {
+      data[index] = quantizeLinear(tensor.data[index]!, ownScale, ownZero, low, high);
+    }
+  });
   return { dtype, shape: tensor.shape, data };
 }
 
@@ -73,12 +74,11 @@ export function dequantizeTensor(
   { scale, zeroPoint }: QuantizerParameters,
   axis: number | undefined,
 ): HostTensor {
-  const channelOf = channelIndexer(codes.shape, axis);
   const data = new Float32Array(codes.data.length);
-  for (let index = 0; index < data.length; index++) {
-    const channel = channelOf(index);
-    data[index] = dequantizeLinear(codes.data[index]!, scale[channel]!, zeroPoint[channel]!);
-  }
+  eachChannelRun(codes.shape, axis, (channel, start, end) => {
+    const [ownScale, ownZero] = [scale[channel]!, zeroPoint[channel]!];
+    for (let index = start; index < end; index++) data[index] = dequantizeLinear(codes.data[index]!, ownScale, ownZero);
+  });
   return { dtype: "float32", shape: codes.shape, data };
 }
 
@@ -86,6 +86,23 @@ export function dequantizeTensor(
 export function codeType({ low, high }: Pick<QuantizerParameters, "low" | "high">): "int8" | "uint8" | "int32" {
   if (low >= -128 && high <= 127) return "int8";
   return low >= 0 && high <= 255 ? "uint8" : "int32";
+}
+
+/**
+ * Visits the runs of elements with one index along `axis`, `start` to `end` of the row-major order; one run of all without an axis.
+ */
+export function eachChannelRun(
+  shape: readonly number[],
+  axis: number | undefined,
+  visit: (channel: number, start: number, end: number) => void,
+): void {
+  const length = elementCount(shape);
+  if (axis === undefined) return visit(0, 0, length);
+  const extent = shape[axis]!;
+  const inner = elementCount(shape.slice(axis + 1));
+  for (let start = 0, channel = 0; start < length; start += inner, channel = (channel + 1) % extent) {
+    visit(channel, start, start + inner);
+  }
 }
 
 /** Index along `axis` of the element at a row-major offset; always 0 without an axis. */

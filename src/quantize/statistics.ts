@@ -9,7 +9,7 @@ import {
   leastSquaresShare,
   leastSquaresShareOf,
 } from "./histogram.ts";
-import { channelIndexer } from "./fake_quantize.ts";
+import { eachChannelRun } from "./fake_quantize.ts";
 import { ModelError } from "../base/errors.ts";
 import type { HostTensor } from "../base/tensor.ts";
 
@@ -224,10 +224,11 @@ function splitChannels(tensor: HostTensor, axis: number | undefined, channels: n
   const size = tensor.data.length / channels;
   const columns = Array.from({ length: channels }, () => new Float64Array(size));
   const filled = new Uint32Array(channels);
-  const channelOf = channelIndexer(tensor.shape, axis);
-  tensor.data.forEach((value: number, offset: number) => {
-    const channel = channelOf(offset);
-    columns[channel]![filled[channel]!++] = value;
+  eachChannelRun(tensor.shape, axis, (channel, start, end) => {
+    const column = columns[channel]!;
+    let place = filled[channel]!;
+    for (let index = start; index < end; index++) column[place++] = tensor.data[index]!;
+    filled[channel] = place;
   });
   return columns;
 }

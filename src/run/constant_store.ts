@@ -13,6 +13,8 @@ export class ConstantStore {
   readonly #constants: readonly PlanConstant[];
   /** `buffers[constant]`: state → buffer. */
   readonly #buffers: Map<number, GPUBuffer>[];
+  /** `sources[quantizer]`: candidate → the tensor that it was set to. */
+  readonly #sources = new Map<number, Map<number, HostTensor>>();
   #prepare: readonly { readonly compiled: CompiledStep; readonly quantizer: number | undefined }[] = [];
   #uploads = 0;
 
@@ -42,8 +44,32 @@ export class ConstantStore {
     return buffer;
   }
 
-  /** Sets what the constants of a quantizer contain in a candidate. */
-  set(quantizer: number, candidate: number, tensor: HostTensor): void {
+  /**
+   * Sets what the constants of a quantizer contain in a candidate; false where another candidate has the very same tensor, whose
+   * buffers then serve both. Contents that serve two candidates cannot be replaced.
+   */
+  set(quantizer: number, candidate: number, tensor: HostTensor): boolean {
+    let sources = this.#sources.get(quantizer);
+    if (!sources) this.#sources.set(quantizer, sources = new Map());
+    const others = [...sources].filter(([other]) => other !== candidate);
+    const before = sources.get(candidate);
+    if (before && others.some(([, source]) => source === before)) {
+      throw new Error(`Cannot replace candidate ${candidate} of quantizer ${quantizer}: it shares its buffers`);
+    }
+    const [twin] = before ? [] : others.find(([, source]) => source === tensor) ?? [];
+    sources.set(candidate, tensor);
+    if (twin === undefined) {
+      this.#upload(quantizer, candidate, tensor);
+      return true;
+    }
+    this.#constants.forEach((constant, index) => {
+      const buffer = constant.quantizer === quantizer ? this.#buffers[index]!.get(twin) : undefined;
+      if (buffer) this.#buffers[index]!.set(candidate, buffer);
+    });
+    return false;
+  }
+
+  #upload(quantizer: number, candidate: number, tensor: HostTensor): void {
     this.#constants.forEach((constant, index) => {
       if (constant.quantizer !== quantizer) return;
       if (constant.value && !sameShape(constant.shape, tensor.shape)) {
@@ -83,7 +109,7 @@ export class ConstantStore {
   }
 
   destroy(): void {
-    for (const states of this.#buffers) for (const buffer of states.values()) buffer.destroy();
+    for (const states of this.#buffers) for (const buffer of new Set(states.values())) buffer.destroy();
   }
 
   /** Frees what only the prepare steps read. */

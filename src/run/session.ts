@@ -115,8 +115,7 @@ export class Session {
       if ("parameters" in content) {
         this.#table.set(quantizer, candidate, content.parameters);
       } else {
-        this.#constants.set(quantizer, candidate, content.tensor);
-        changed.add(quantizer);
+        if (this.#constants.set(quantizer, candidate, content.tensor)) changed.add(quantizer);
       }
     }
     this.#constants.prepare(candidate, (quantizer) => quantizer !== undefined && changed.has(quantizer));

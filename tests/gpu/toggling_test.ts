@@ -114,3 +114,27 @@ Deno.test("Session.setCandidate() changes what a candidate chosen before compute
   assert.notDeepEqual(after, before);
   assert.deepEqual(after, await outputOf(session, groups.map(() => 1)));
 });
+
+Deno.test("Session.setCandidate() uploads once what two candidates have in common", needsGpu, async () => {
+  using session = await openSession();
+  const data = candidate(1 / 16);
+  session.setCandidate(2, data);
+  const before = session.uploads;
+  const buffers: GPUBuffer[] = [];
+  const { device } = gpu!;
+  const create = device.createBuffer.bind(device);
+  device.createBuffer = (descriptor) => {
+    const buffer = create(descriptor);
+    buffers.push(buffer);
+    return buffer;
+  };
+  try {
+    session.setCandidate(3, new Map(data));
+  } finally {
+    device.createBuffer = create;
+  }
+  assert.equal(buffers.length, 0);
+  assert.equal(session.uploads - before, quantizers.filter(({ kind }) => kind === "activation").length);
+  assert.deepEqual(await outputOf(session, groups.map(() => 3)), await outputOf(session, groups.map(() => 0)));
+  assert.throws(() => session.setCandidate(3, candidate(1 / 4)), /it shares its buffers/);
+});

@@ -4,6 +4,7 @@ import type { Candidate } from "../../src/quantize/candidate.ts";
 import { calibrate, type CalibrationOptions } from "../../src/quantize/default_quantization.ts";
 import { prepare, type Prepared, type PrepareOptions } from "../../src/quantize/prepare.ts";
 import { buildQdq } from "../../src/quantize/qdq.ts";
+import { WeightCodes } from "../../src/quantize/weight_codes.ts";
 import { GraphBuilder } from "../fixtures/graph_builder.ts";
 import { evaluateOnHost, HostStatistics } from "../fixtures/host_statistics.ts";
 import { chainOfConvolutions, concatNetwork, drawSamples, residualNetwork } from "../fixtures/networks.ts";
@@ -250,5 +251,21 @@ Deno.test("calibrate() takes the extremes of all samples where a sample has few 
     const { scale, low, high } = outcome.candidate.parameters.get(idOf(outcome, "x"))!;
     assert.ok(Math.abs(scale[0]! * Math.max(-low - 1, high) - expected) < 1e-5, `${elements} elements`);
     assert.ok(Math.max(...absMax) > 1.01 * mean);
+  }
+});
+
+Deno.test("calibrate() shares the tensors of weights that two candidates quantize alike, and only those", async () => {
+  const { prepared, source } = await quantize(residualNetwork());
+  const weights = new WeightCodes();
+  const [first, mixed, narrow] = [
+    await calibrate(prepared, source, {}, weights),
+    await calibrate(prepared, source, { preset: "mixed" }, weights),
+    await calibrate(prepared, source, { weights: { bits: 7 } }, weights),
+  ];
+  const ids = prepared.layout.quantizers.filter(({ kind }) => kind === "weight").map(({ id }) => id);
+  for (const id of ids) {
+    assert.equal(mixed!.tensors.get(id), first!.tensors.get(id));
+    assert.equal(mixed!.codes.get(id), first!.codes.get(id));
+    assert.notDeepEqual(narrow!.codes.get(id)!.data, first!.codes.get(id)!.data);
   }
 });
