@@ -19,7 +19,7 @@ export const memorySection: Section = {
         ["float", planFor(gpu, graph, BATCH).plan],
         ["with quantizers", planFor(gpu, prepared.graph, BATCH, prepared.layout.quantizers).plan],
       ] as const;
-      for (const [kind, { values, buffers, liveBytes }] of plans) {
+      for (const [kind, { values, buffers, steps, liveBytes }] of plans) {
         const bytes = buffers.reduce((sum, byteLength) => sum + byteLength, 0);
         const all = values.reduce((sum, { byteLength }) => sum + byteLength, 0);
         rows.push([
@@ -31,6 +31,7 @@ export const memorySection: Section = {
           liveBytes / MIB,
           bytes / MIB,
           bytes / liveBytes,
+          steps.filter(({ shared }) => shared.length > 0).length,
         ]);
       }
     }
@@ -45,9 +46,10 @@ export const memorySection: Section = {
         "largest live set, MiB",
         "allocated, MiB",
         "ratio",
+        "steps in one buffer",
       ],
       rows,
-      remarks: [],
+      remarks: ["Steps in one buffer read from a buffer that they write."],
     };
   },
 };

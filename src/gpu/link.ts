@@ -51,12 +51,12 @@ export function hasEpilogue(dispatch: Dispatch): boolean {
   return dispatch.shader.epilogue === true && (dispatch.aliases?.["R"] ?? "f32") === "f32";
 }
 
-/** The complete WGSL text of a dispatch. */
+/** The complete WGSL text of a dispatch; it declares the bindings that it uses. */
 export function linkShader(dispatch: Dispatch, flags: EpilogueFlags = PLAIN_EPILOGUE): string {
   const { shader, constants } = dispatch;
-  let own = `${shader.code}\n${dispatch.functions ?? ""}\n`;
+  let own = withoutUnused(kernelOf(dispatch));
   if (hasEpilogue(dispatch)) {
-    own += epilogue + finishFunctions(flags, dispatch.storesQuads === true);
+    own += withoutUnused(epilogue + finishFunctions(flags, dispatch.storesQuads === true));
   } else if (shader.epilogue) {
     own += INTEGER_FINISH;
   }
@@ -120,6 +120,29 @@ function functionsOf(code: string): string[] {
   return [...code.matchAll(/^fn (\w+)/gm)].map((match) => match[1]!);
 }
 
+/** What a kernel is without epilogue and library. */
+function kernelOf({ shader, functions = "" }: Dispatch): string {
+  return `${shader.code}\n${functions}\n`;
+}
+
+/** The operands that a kernel uses: one that is written for many cases may not need all that it declares. */
+export function usedOperands(dispatch: Dispatch): Binding[] {
+  return bindingsOf(withoutUnused(kernelOf(dispatch))).filter(({ group }) => group === 0);
+}
+
+/** A declaration of a binding: group, number, address space and name. */
+const DECLARATION = /@group\((\d+)\)\s*@binding\((\d+)\)\s*var<([^>]+)>\s*(\w+)\s*:[^;]*;/g;
+
+/** The text without declarations of bindings that it does not mention. */
+function withoutUnused(code: string): string {
+  // Comments and members of vectors may be called as bindings are.
+  const body = code.replace(/\/\/.*$/gm, "").replace(DECLARATION, "").replace(/\.\s*\w+/g, "");
+  return code.replace(
+    DECLARATION,
+    (declaration, _group, _binding, _space, name) => new RegExp(`\\b${name}\\b`).test(body) ? declaration : "",
+  );
+}
+
 /** The bindings that a module declares, in order of group and binding. */
 export function bindingsOf(code: string): Binding[] {
   const types: Record<string, GPUBufferBindingType> = {
@@ -128,7 +151,22 @@ export function bindingsOf(code: string): Binding[] {
     "storage": "read-only-storage",
     "storage, read_write": "storage",
   };
-  return [...code.matchAll(/@group\((\d+)\)\s*@binding\((\d+)\)\s*var<([^>]+)>/g)]
-    .map((match) => ({ group: Number(match[1]), binding: Number(match[2]), type: types[match[3]!.trim()]! }))
+  return [...code.matchAll(DECLARATION)]
+    .map(([, group, binding, space]) => ({
+      group: Number(group),
+      binding: Number(binding),
+      type: types[space!.trim()]!,
+    }))
     .sort((a, b) => a.group - b.group || a.binding - b.binding);
+}
+
+/** The module with those storage bindings that `selects` names declared writable. */
+export function declareWritable(
+  code: string,
+  selects: (binding: Pick<Binding, "group" | "binding">) => boolean,
+): string {
+  return code.replace(DECLARATION, (declaration, group, binding, space) => {
+    const isSelected = space !== "uniform" && selects({ group: Number(group), binding: Number(binding) });
+    return isSelected ? declaration.replace(`<${space}>`, "<storage, read_write>") : declaration;
+  });
 }

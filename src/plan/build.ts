@@ -4,9 +4,9 @@ import { knownTensor } from "../base/tensor.ts";
 import type { Quantizer } from "../graph/quantizer.ts";
 import type { TypedGraph } from "../ops/infer.ts";
 import { type DraftStep, quantizedCopy, type ValueRef } from "./draft.ts";
-import { type Draft, draftSteps, writesOf } from "./fuse.ts";
+import { bindsOf, type Draft, draftSteps, writesOf } from "./fuse.ts";
 import { assignSlots } from "./memory.ts";
-import type { Operand, Plan, PlanConstant, Step } from "./plan.ts";
+import { type Operand, type Plan, type PlanConstant, type Slot, slotsOf, type Step } from "./plan.ts";
 
 /** Builds the plan of a typed graph for a target. With quantizers, every quantized layer gets both of its variants. */
 export function buildPlan(
@@ -33,21 +33,21 @@ export function buildPlan(
       int8: slots.slotOf(quantizedCopy(ref.value, ref.quantizer)),
     };
   };
-  const finish = (step: DraftStep): Step => ({
-    nodes: step.nodes,
-    dispatch: step.dispatch,
-    operands: step.operands.map(operandOf),
-    epilogue: {
-      activation0: step.activation0,
-      quantizer0: step.quantizer0,
-      residual: step.residual && operandOf(step.residual),
-      activation1: step.activation1,
-      quantizer1: step.quantizer1,
-    },
-    cost: step.cost,
-    source: step.source,
-    onlyFor: step.onlyFor,
-  });
+  const finish = (step: DraftStep): Step => {
+    const operands = step.operands.map(operandOf);
+    const residual = step.residual && operandOf(step.residual);
+    const { activation0, quantizer0, activation1, quantizer1 } = step;
+    return {
+      nodes: step.nodes,
+      dispatch: step.dispatch,
+      operands,
+      shared: sharedReads(step, operands, residual, slots.slots),
+      epilogue: { activation0, quantizer0, residual, activation1, quantizer1 },
+      cost: step.cost,
+      source: step.source,
+      onlyFor: step.onlyFor,
+    };
+  };
   const finishedPrepare = prepare.map(finish);
   const finishedSteps = steps.map(finish);
   return {
@@ -64,6 +64,21 @@ export function buildPlan(
     steps: finishedSteps,
     liveBytes: slots.liveBytes,
   };
+}
+
+/** What a step reads out of buffers that it writes. */
+function sharedReads(
+  step: DraftStep,
+  operands: readonly Operand[],
+  residual: Operand | undefined,
+  slots: readonly Slot[],
+): (number | "residual")[] {
+  const [writes, binds] = [writesOf(step), bindsOf(step)];
+  const buffersOf = (operand: Operand) => slotsOf(operand).map((slot) => slots[slot]!.buffer);
+  const written = new Set(operands.filter((_, place) => writes[place]).flatMap(buffersOf));
+  const isShared = (operand: Operand) => buffersOf(operand).some((buffer) => written.has(buffer));
+  const places = operands.flatMap((operand, place) => binds[place] && !writes[place] && isShared(operand) ? place : []);
+  return residual && isShared(residual) ? [...places, "residual"] : places;
 }
 
 interface Hoisted {

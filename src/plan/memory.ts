@@ -1,7 +1,7 @@
 /** Liveness of values, and where in which buffer each value lies. */
 import type { TypedGraph } from "../ops/infer.ts";
 import { type DraftStep, quantizedCopy } from "./draft.ts";
-import { type Draft, writesOf } from "./fuse.ts";
+import { bindsOf, type Draft, writesOf } from "./fuse.ts";
 import { largestLiveSet, type Lifetime, packLifetimes } from "./packing.ts";
 import { byteLengthOf, type Slot, type ValueLifetime } from "./plan.ts";
 
@@ -55,7 +55,13 @@ function lifetimesOf(
     if (!lifetime) {
       const count = draft.temporaries.get(value);
       const shape = count === undefined ? typed.types.get(value)!.shape : [count];
-      lifetime = { byteLength: byteLengthOf({ shape }), first: at, last: at, apartFrom: new Set() };
+      lifetime = {
+        byteLength: byteLengthOf({ shape }),
+        first: at,
+        last: at,
+        apartFrom: new Set(),
+        ratherApartFrom: new Set(),
+      };
       lifetimes.set(value, lifetime);
     }
     lifetime.last = Math.max(lifetime.last, at);
@@ -71,18 +77,28 @@ function lifetimesOf(
       return [touch(value, at), copy].filter((lifetime) => lifetime !== undefined);
     };
     const writes = writesOf(step);
+    const binds = bindsOf(step);
     const operands = step.operands.map(touchRef);
-    const read = [
-      ...operands.filter((_, place) => !writes[place]).flat(),
-      ...(step.residual ? touchRef(step.residual) : []),
-    ];
-    for (const written of operands.filter((_, place) => writes[place]).flat()) {
-      for (const other of read) {
-        written.apartFrom.add(other);
-        other.apartFrom.add(written);
-      }
-    }
+    const written = operands.filter((_, place) => writes[place]).flat();
+    const read = operands.filter((_, place) => binds[place] && !writes[place]);
+    if (step.residual) read.push(touchRef(step.residual));
+    read.forEach((lifetimes, place) => {
+      const isBoundTwice = read.some((others, other) =>
+        other !== place && others.some((one) => lifetimes.includes(one))
+      );
+      for (const lifetime of lifetimes) for (const other of written) keepApart(lifetime, other, isBoundTwice);
+    });
   });
   for (const output of typed.graph.outputs) if (!typed.types.get(output.name)?.value) touch(output.name, steps.length);
   return lifetimes;
+}
+
+/**
+ * WebGPU has a step bind a buffer either to read it or to write it. Both at once work in parts of it that do not overlap and are all
+ * declared writable: not where two bindings read the same value, which is an overlap.
+ */
+function keepApart(read: Lifetime, written: Lifetime, isBoundTwice: boolean): void {
+  const kind = isBoundTwice ? "apartFrom" : "ratherApartFrom";
+  read[kind].add(written);
+  written[kind].add(read);
 }

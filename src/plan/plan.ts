@@ -43,6 +43,8 @@ export interface Step {
   readonly nodes: readonly string[];
   readonly dispatch: Dispatch;
   readonly operands: readonly Operand[];
+  /** What it reads out of buffers that it writes too, in any precision: WebGPU wants that declared writable. */
+  readonly shared: readonly (number | "residual")[];
   readonly epilogue: Epilogue;
   /** Work of the step in multiply-accumulates, every stored element counting for one. */
   readonly cost: number;
@@ -78,7 +80,7 @@ export interface PlanOutput {
   readonly slot: number | undefined;
 }
 
-/** A part of a buffer, at a multiple of 256 bytes; no step writes to a buffer that it reads. */
+/** A part of a buffer, at a multiple of 256 bytes; no step writes to what it reads. */
 export interface Slot {
   readonly buffer: number;
   readonly offset: number;
@@ -139,4 +141,10 @@ export function quantizersOfOperand(operand: Operand, constants: readonly PlanCo
     ? constants[operand.constant]!.quantizer
     : undefined;
   return quantizer === undefined ? [] : [quantizer];
+}
+
+/** The slots that an operand may be, one for each state that its quantizer may have. */
+export function slotsOf(operand: Operand): number[] {
+  if (operand.kind === "slot") return [operand.slot];
+  return operand.kind === "choice" ? [operand.float, operand.int8] : [];
 }

@@ -21,9 +21,11 @@ export function printPlan(plan: Plan): string {
 function printStep(step: Step, plan: Plan): string {
   const { shader, bindings, workgroups } = step.dispatch;
   const operands = step.operands.map((operand, place) => `${bindings[place]}=${printOperand(operand, plan)}`);
+  const shared = step.shared.map((place) => place === "residual" ? place : bindings[place]);
+  const sharing = shared.length === 0 ? "" : ` shares ${shared.join(", ")}`;
   const condition = step.onlyFor === undefined ? "" : `if q${step.onlyFor} `;
   const epilogue = printEpilogue(step.epilogue, plan);
-  return `${condition}${shader.name}(${operands.join(" ")})${epilogue} groups ${workgroups.join("x")}  ${
+  return `${condition}${shader.name}(${operands.join(" ")})${epilogue}${sharing} groups ${workgroups.join("x")}  ${
     step.nodes.join(" + ")
   }`;
 }

@@ -1,7 +1,7 @@
 /** One step with its pipelines and bind groups: a precision picks among them when the step is encoded. */
 import { FLOAT } from "../base/precision.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { type EpilogueFlags, linkShader } from "../gpu/link.ts";
+import { declareWritable, type EpilogueFlags, linkShader } from "../gpu/link.ts";
 import type { Pipeline, PipelineCache } from "../gpu/pipelines.ts";
 import type { BufferPart } from "../gpu/buffers.ts";
 import { type Operand, type PlanConstant, quantizersOfOperand, type Step } from "../plan/plan.ts";
@@ -10,6 +10,9 @@ import type { StepUniforms } from "./uniform_block.ts";
 
 /** State of a quantizer: FLOAT or a candidate. */
 export type StateOf = (quantizer: number) => number;
+
+/** Number of the residual in group 1 (shaders/lib/epilogue.wgsl). */
+const RESIDUAL_BINDING = 4;
 
 interface StepContext {
   readonly gpu: Gpu;
@@ -43,7 +46,7 @@ export class CompiledStep {
   readonly #context: StepContext;
   /** Pipelines by which fake-quants are on: bit 0 and bit 1. */
   readonly #pipelines: readonly (Pipeline | undefined)[];
-  /** By number: operands are bound in group 0, everything that stores need in group 1. */
+  /** By number: operands are bound in group 0, what stores need in group 1, each pipeline binding what it uses. */
   readonly #caches: readonly GroupCache[];
 
   private constructor(context: StepContext, pipelines: readonly (Pipeline | undefined)[]) {
@@ -57,7 +60,9 @@ export class CompiledStep {
     this.#caches = [ofOperands(step.operands), [...ofStores, ...ofOperands(residual ? [residual] : [])]]
       .map((quantizers) => ({ quantizers: [...new Set(quantizers)], groups: new Map() }));
     const declared = pipelines.find((pipeline) => pipeline)!.bindings.filter((binding) => binding.group === 0);
-    this.writes = step.operands.map((_, place) => declared.find((one) => one.binding === place)?.type === "storage");
+    this.writes = step.operands.map((_, place) =>
+      !step.shared.includes(place) && declared.find((one) => one.binding === place)?.type === "storage"
+    );
   }
 
   /** Compiles the pipelines of a step. */
@@ -69,7 +74,7 @@ export class CompiledStep {
       if ((mask & 1 && quantizer0 === undefined) || (mask & 2 && quantizer1 === undefined)) continue;
       // A quantized copy is only ever made while its quantizer is on.
       if (step.onlyFor !== undefined && mask === 0) continue;
-      const code = linkShader(step.dispatch, flagsOf(step, mask));
+      const code = declareWritable(linkShader(step.dispatch, flagsOf(step, mask)), isSharedIn(step));
       const label = `${step.dispatch.shader.name}${mask ? "/fake_quant" : ""} node=${step.nodes[0]}`;
       compiling[mask] = pipelines.get(code, label);
     }
@@ -118,7 +123,6 @@ export class CompiledStep {
   #createGroup(pipeline: Pipeline, group: number, state: StateOf): GPUBindGroup {
     const { gpu, step, bind, table, uniforms } = this.#context;
     const { quantizer0, quantizer1, residual } = step.epilogue;
-    const stateOf = (quantizer: number | undefined) => quantizer === undefined ? FLOAT : state(quantizer);
     const resourceOf = (binding: number): GPUBindingResource => {
       if (group === 0) return bind(step.operands[binding]!, state);
       switch (binding) {
@@ -127,11 +131,11 @@ export class CompiledStep {
         case 1:
           return uniforms.activations;
         case 2:
-          return table.binding(quantizer0, stateOf(quantizer0));
+          return table.binding(quantizer0!, state(quantizer0!));
         case 3:
-          return table.binding(quantizer1, stateOf(quantizer1));
+          return table.binding(quantizer1!, state(quantizer1!));
         default:
-          return residual ? bind(residual, state) : { buffer: table.unused };
+          return bind(residual!, state);
       }
     };
     return gpu.device.createBindGroup({
@@ -154,6 +158,12 @@ export function encodeSteps(pass: GPUComputePassEncoder, steps: readonly BoundSt
     for (let group = 0; group < groups.length; group++) pass.setBindGroup(group, groups[group]!);
     pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
   }
+}
+
+/** Whether a step shares what it binds at some place. */
+function isSharedIn({ shared }: Step): (place: { readonly group: number; readonly binding: number }) => boolean {
+  return ({ group, binding }) =>
+    group === 0 ? shared.includes(binding) : binding === RESIDUAL_BINDING && shared.includes("residual");
 }
 
 function flagsOf(step: Step, mask: number): EpilogueFlags {

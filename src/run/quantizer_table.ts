@@ -1,7 +1,5 @@
 /** Parameters of activation quantizers in GPU memory: one entry for each quantizer and candidate. */
-import { FLOAT } from "../base/precision.ts";
 import type { QuantizerParameters } from "../graph/quantizer.ts";
-import { createStorage } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 
 /** Candidates per quantizer. */
@@ -10,20 +8,17 @@ export const MAX_CANDIDATES = 32;
 /** Bytes between entries: uniform bindings start at multiples of 256. */
 const STRIDE = 256;
 
-/** Entry 0 belongs to nobody: what float pipelines bind and never read. */
+/** One buffer of entries; quantizers that are off are not bound. */
 export class QuantizerTable {
   readonly #gpu: Gpu;
   readonly #buffer: GPUBuffer;
-  /** What kernels without a residual bind in its place and never read. */
-  readonly unused: GPUBuffer;
   #uploads = 0;
 
   constructor(gpu: Gpu, quantizers: number) {
     this.#gpu = gpu;
-    this.unused = createStorage(gpu, 4, "unused");
     this.#buffer = gpu.device.createBuffer({
       label: "quantizers",
-      size: STRIDE * (1 + quantizers * MAX_CANDIDATES),
+      size: STRIDE * Math.max(1, quantizers * MAX_CANDIDATES),
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
   }
@@ -42,21 +37,19 @@ export class QuantizerTable {
     this.#uploads++;
   }
 
-  /** What a pipeline binds for a quantizer in a state. */
-  binding(quantizer: number | undefined, state: number): GPUBufferBinding {
-    const offset = quantizer === undefined || state === FLOAT ? 0 : this.#offset(quantizer, state);
-    return { buffer: this.#buffer, offset, size: 16 };
+  /** What a pipeline binds for a quantizer in a candidate. */
+  binding(quantizer: number, candidate: number): GPUBufferBinding {
+    return { buffer: this.#buffer, offset: this.#offset(quantizer, candidate), size: 16 };
   }
 
   destroy(): void {
     this.#buffer.destroy();
-    this.unused.destroy();
   }
 
   #offset(quantizer: number, candidate: number): number {
     if (candidate < 0 || candidate >= MAX_CANDIDATES) {
       throw new RangeError(`Cannot use candidate ${candidate}, expected 0 to ${MAX_CANDIDATES - 1}`);
     }
-    return STRIDE * (1 + quantizer * MAX_CANDIDATES + candidate);
+    return STRIDE * (quantizer * MAX_CANDIDATES + candidate);
   }
 }

@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { create } from "webgpu";
 import type { Dispatch } from "../../src/base/dispatch.ts";
 import { PORTABLE_TARGET } from "../../src/base/kernel_target.ts";
-import { bindingsOf, type EpilogueFlags, hasEpilogue, linkShader, PLAIN_EPILOGUE } from "../../src/gpu/link.ts";
+import {
+  bindingsOf,
+  declareWritable,
+  type EpilogueFlags,
+  hasEpilogue,
+  linkShader,
+  PLAIN_EPILOGUE,
+} from "../../src/gpu/link.ts";
 import { uniformLayout } from "../../src/gpu/uniforms.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
 import { OPERATORS } from "../../src/ops/registry.ts";
@@ -47,9 +54,10 @@ Deno.test("shaders declare their uniforms in the order of struct Params", () => 
 
 Deno.test("shaders declare one binding for each tensor, and none beyond what every adapter has", () => {
   for (const { address, dispatch } of dispatches) {
-    const bindings = bindingsOf(linkShader(dispatch, EPILOGUES[1]));
-    const own = bindings.filter((binding) => binding.group === 0);
+    const { shader, functions = "" } = dispatch;
+    const own = bindingsOf(`${shader.code}\n${functions}`).filter((binding) => binding.group === 0);
     assert.deepEqual(own.map((binding) => binding.binding), dispatch.bindings.map((_, place) => place), address);
+    const bindings = bindingsOf(linkShader(dispatch, EPILOGUES[1]));
     assert.ok(bindings.filter((binding) => binding.type !== "uniform").length <= 8, `${address} has too many buffers`);
   }
 });
@@ -62,14 +70,17 @@ Deno.test("shaders pass the validation of Dawn under default limits", async () =
   const refused: string[] = [];
   for (const { address, dispatch } of dispatches) {
     for (const flags of hasEpilogue(dispatch) ? EPILOGUES : [PLAIN_EPILOGUE]) {
-      const code = linkShader(dispatch, flags);
-      if (seen.has(code)) continue;
-      seen.add(code);
-      device.pushErrorScope("validation");
-      const module = device.createShaderModule({ code });
-      device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: "main" } });
-      const error = await device.popErrorScope();
-      if (error) refused.push(`${address} (${dispatch.shader.name}): ${error.message}`);
+      const linked = linkShader(dispatch, flags);
+      // Steps that share a buffer with what they read declare that writable.
+      for (const code of [linked, declareWritable(linked, () => true)]) {
+        if (seen.has(code)) continue;
+        seen.add(code);
+        device.pushErrorScope("validation");
+        const module = device.createShaderModule({ code });
+        device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: "main" } });
+        const error = await device.popErrorScope();
+        if (error) refused.push(`${address} (${dispatch.shader.name}): ${error.message}`);
+      }
     }
   }
   assert.ok(seen.size > 50, `only ${seen.size} kernels were seen`);
