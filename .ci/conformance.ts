@@ -5,6 +5,7 @@
 import { findTestFolders, type Verdict, verifyFolders } from "../mod.ts";
 import { OPERATORS } from "../src/ops/registry.ts";
 import { OPSET_RANGE } from "../src/graph/import.ts";
+import { INLINED } from "../src/passes/inline_control_flow.ts";
 
 const PACKAGE = "libonnx-testdata";
 const DATA = `/usr/share/${PACKAGE}/data`;
@@ -34,9 +35,6 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Operators that are replaced by the nodes in their bodies. */
-const CONTROL_FLOW = ["If", "Loop"];
-
 /** What is known of one operator. */
 interface Row {
   readonly verdicts: Verdict[];
@@ -51,7 +49,7 @@ function supportedOperators(): Map<string, Row> {
     const since = OPERATORS.filter((one) => one.type === type && !one.domain).map((one) => one.since);
     rows.set(type, { verdicts: [], opsets: `${Math.min(...since)} to ${OPSET_RANGE.newest}` });
   }
-  for (const type of CONTROL_FLOW) rows.set(type, { verdicts: [], opsets: `1 to ${OPSET_RANGE.newest}` });
+  for (const [type, since] of INLINED) rows.set(type, { verdicts: [], opsets: `${since} to ${OPSET_RANGE.newest}` });
   return new Map([...rows].sort(([a], [b]) => a.localeCompare(b, "en")));
 }
 
@@ -85,7 +83,7 @@ function document(verdicts: readonly Verdict[]): string {
     `Of the passed tests ${hosted} were computed on the host: what follows from constants and shapes alone, and ` +
     `${dataDependent.join(", ")} where the shape of their results depends on data, with all that comes behind them. ` +
     `${
-      CONTROL_FLOW.join(" and ")
+      [...INLINED.keys()].join(", ")
     } are replaced by the nodes that they run where that is known beforehand; behind the ` +
     "operators just named they run on the host.",
     "",

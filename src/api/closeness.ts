@@ -10,7 +10,10 @@ export interface Closeness {
   readonly absolute: number;
 }
 
-/** Undefined where `actual` is as expected, else one sentence on the difference. NaN equals NaN, infinities themselves. */
+/**
+ * Undefined where `actual` is as expected, else one sentence on the difference. NaN equals NaN, infinities themselves. Values of type
+ * float16, which are computed with in float32, count as they would be handed out: rounded.
+ */
 export function differenceOf(actual: HostTensor, expected: HostTensor, closeness: Closeness): string | undefined {
   if (actual.dtype !== expected.dtype) return `is ${actual.dtype}, expected ${expected.dtype}`;
   if (!sameShape(actual.shape, expected.shape)) {
@@ -19,7 +22,8 @@ export function differenceOf(actual: HostTensor, expected: HostTensor, closeness
   const { relative, absolute } = isFloat(expected.dtype) ? closeness : { relative: 0, absolute: 0 };
   let [worst, worstExcess, count] = [-1, 0, 0];
   expected.data.forEach((wanted, index) => {
-    const found = actual.data[index] ?? NaN;
+    const value = actual.data[index] ?? NaN;
+    const found = actual.dtype === "float16" ? Math.f16round(value) : value;
     if (found === wanted || (Number.isNaN(found) && Number.isNaN(wanted))) return;
     const excess = Math.abs(found - wanted) - (absolute + relative * Math.abs(wanted));
     // NaN, which a NaN or an infinity on one side gives, is not within.

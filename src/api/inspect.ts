@@ -7,7 +7,7 @@ import { inferTypes } from "../ops/infer.ts";
 import { nodeMacs } from "../ops/node_macs.ts";
 import { findOperator } from "../ops/registry.ts";
 import { splitTail } from "../passes/host_tail.ts";
-import { inlineControlFlow, isControlFlow } from "../passes/inline_control_flow.ts";
+import { inlineControlFlow, isInlined } from "../passes/inline_control_flow.ts";
 import { runPasses } from "../passes/run_passes.ts";
 import { prepare, type PrepareOptions } from "../quantize/prepare.ts";
 import type { Model } from "./model.ts";
@@ -154,9 +154,9 @@ function countOperators(graph: Graph, hostNodes: readonly Node[] | undefined): O
     const { type, domain } = node;
     const key = `${domain}:${type}`;
     const before = counts.get(key) ?? { count: 0, onHost: 0 };
-    // Control flow is supported where it could be inlined, or waits for data.
+    // What is inlined is supported where that could be done, or waits for data.
     const isSupported = findOperator(type, domain, graph.opset) !== undefined ||
-      (isControlFlow(node) && hostNodes !== undefined);
+      (isInlined(node) && hostNodes !== undefined);
     const hosted = before.onHost + (onHost.has(node.name) ? 1 : 0);
     counts.set(key, { type, domain, isSupported, count: before.count + 1, onHost: hosted });
   }

@@ -7,7 +7,7 @@ import { freshName, producersOf, removeDeadNodes, withInitializers, withNodes } 
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { inferNode, inferTypes, isDataDependent } from "../ops/infer.ts";
 import { resolveNode, resolveNodes } from "../ops/resolve.ts";
-import { inlineControlFlow, isControlFlow } from "./inline_control_flow.ts";
+import { inlineControlFlow, isInlined } from "./inline_control_flow.ts";
 
 /** The end of a network that is evaluated on the host, sample by sample. */
 export interface HostTail {
@@ -34,7 +34,7 @@ export interface SplitGraph {
  * all missing operators.
  */
 export function splitTail(graph: Graph, inputs: ReadonlyMap<string, TensorType>): SplitGraph {
-  const isPlannable = !graph.nodes.some(isControlFlow) &&
+  const isPlannable = !graph.nodes.some(isInlined) &&
     resolveNodes({ ...graph, nodes: plainNodes(graph) }).every(({ operator }) => !operator.dataDependent);
   if (isPlannable) return { device: graph, tail: undefined };
   const { kept, late, types } = divide(graph, inputs);
@@ -112,7 +112,7 @@ export function withRows({ device, tail }: { device: Graph; tail: HostTail }): G
 
 /** Nodes of a graph and of the bodies in it, control flow itself left out. */
 function plainNodes(graph: Graph): Node[] {
-  return graph.nodes.flatMap((node) => isControlFlow(node) ? subgraphsOf(node.attributes).flatMap(plainNodes) : [node]);
+  return graph.nodes.flatMap((node) => isInlined(node) ? subgraphsOf(node.attributes).flatMap(plainNodes) : [node]);
 }
 
 interface Division {
@@ -130,7 +130,7 @@ function divide(graph: Graph, inputs: ReadonlyMap<string, TensorType>): Division
   const [kept, late]: [Node[], Node[]] = [[], []];
   for (const node of graph.nodes) {
     // Control flow that could not be inlined waits for data.
-    const outputs = isControlFlow(node) || node.inputs.some((name) => waiting.has(name))
+    const outputs = isInlined(node) || node.inputs.some((name) => waiting.has(name))
       ? undefined
       : typesBefore(node, graph.opset, types);
     if (outputs) {

@@ -1,4 +1,4 @@
-/** Replaces If and Loop by the nodes that they run, where that is known before anything runs. */
+/** Replaces If, Loop and Attention by the nodes that they run, where that is known before anything runs. */
 import { UnsupportedError } from "../base/errors.ts";
 import { sameShape } from "../base/shape.ts";
 import { formatShape, type HostTensor, hostTensor, knownType, type TensorType } from "../base/tensor.ts";
@@ -8,6 +8,10 @@ import type { Graph, Node } from "../graph/graph.ts";
 import { inferNode, isDataDependent } from "../ops/infer.ts";
 import { findOperator } from "../ops/registry.ts";
 import { resolveNode } from "../ops/resolve.ts";
+import { expandAttention } from "./expand_attention.ts";
+
+/** Operators that this pass replaces, with the opset that they came with. */
+export const INLINED: ReadonlyMap<string, number> = new Map([["Attention", 23], ["If", 1], ["Loop", 1]]);
 
 /** Most iterations that a Loop is unrolled to. */
 const MAX_ITERATIONS = 4096;
@@ -21,15 +25,15 @@ const MAX_ADDED = 100_000;
  * What reads values whose shapes depend on data stays as it is, for the host to inline once it has them.
  */
 export function inlineControlFlow(graph: Graph, inputs: ReadonlyMap<string, TensorType>): Graph {
-  if (!graph.nodes.some(isControlFlow)) return graph;
+  if (!graph.nodes.some(isInlined)) return graph;
   const inliner = new Inliner(graph, inputs);
   for (const node of graph.nodes) inliner.add(node);
   return { ...graph, nodes: inliner.nodes, initializers: inliner.initializers };
 }
 
 /** Whether a node is one that this pass replaces. */
-export function isControlFlow({ type, domain }: Node): boolean {
-  return domain === "" && (type === "If" || type === "Loop");
+export function isInlined({ type, domain }: Node): boolean {
+  return domain === "" && INLINED.has(type);
 }
 
 class Inliner {
@@ -53,9 +57,10 @@ class Inliner {
     if (this.nodes.length >= this.#most) {
       throw new UnsupportedError(`Cannot inline control flow: it has more than ${MAX_ADDED} nodes in all iterations`);
     }
-    if (!isControlFlow(node)) this.#push(node);
+    if (!isInlined(node)) this.#push(node);
     else if (!this.#hasTypes([...node.inputs, ...capturedBy(node)])) this.nodes.push(node);
     else if (node.type === "If") this.#addIf(node);
+    else if (node.type === "Attention") this.#addAttention(node);
     else this.#addLoop(node);
   }
 
@@ -75,6 +80,15 @@ class Inliner {
     if (isDataDependent(resolved, inputs)) return;
     const outputs = inferNode(resolved, inputs);
     node.outputs.forEach((name, place) => name !== "" && this.#types.set(name, outputs[place]!));
+  }
+
+  #addAttention(node: Node): void {
+    if (this.#opset < INLINED.get(node.type)!) {
+      throw new UnsupportedError(`Cannot expand Attention node "${node.name}": not supported in opset ${this.#opset}`);
+    }
+    const { nodes, constants } = expandAttention(node, this.#types);
+    for (const [name, tensor] of constants) this.#constant(name, tensor);
+    for (const one of nodes) this.#push(one);
   }
 
   #addIf(node: Node): void {

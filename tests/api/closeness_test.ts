@@ -17,6 +17,12 @@ Deno.test("differenceOf() counts what is off and shows the worst", () => {
   assert.match(compare([1.002, 4, 3], [1, 2, 3]) ?? "", /^has 2 of 3 elements off, worst 4 at 1, expected 2$/);
 });
 
+Deno.test("differenceOf() rounds what is handed out as float16", () => {
+  const half = (value: number) => hostTensor("float16", [1], [value]);
+  assert.equal(differenceOf(half(0.504375), half(0.5048828125), closeness), undefined);
+  assert.match(differenceOf(half(0.50414), half(0.5048828125), closeness) ?? "", /^has 1 of 1 elements off/);
+});
+
 Deno.test("differenceOf() refuses NaN and infinities on one side only", () => {
   for (const [actual, expected] of [[NaN, 1], [1, NaN], [Infinity, 1], [1, Infinity], [-Infinity, Infinity]] as const) {
     assert.match(compare([actual], [expected]) ?? "", /^has 1 of 1 elements off/, `${actual} for ${expected}`);
