@@ -18,7 +18,7 @@ import { peaksSection } from "./peaks.ts";
 import { peersSection } from "./peers.ts";
 import { precisionSection } from "./precision.ts";
 import { scalingSection } from "./scaling.ts";
-import { type Bench, markdownTable, printTable, replaceTables, type Section, type Table } from "./section.ts";
+import { type Bench, markdownTable, type NamedTable, printTable, replaceTables, type Section } from "./section.ts";
 import { startupSection } from "./startup.ts";
 import { streamingSection } from "./streaming.ts";
 
@@ -88,22 +88,26 @@ const heading = `${about.adapter}${about.isSoftware ? " (software)" : ""}, ${abo
   `${about.isQuick ? ", quick: not to be quoted" : ""}`;
 console.log(`${heading}\n`);
 
-const tables: (Table & { readonly name: string })[] = [];
+const tables: NamedTable[] = [];
 let failures = 0;
 for (const section of SECTIONS) {
   if (only && !only.includes(section.name)) continue;
   const start = performance.now();
+  let added = 1;
   try {
-    const table = await section.run(bench);
+    const measured = await section.run(bench);
+    const [table, ...others] = "title" in measured ? [measured] as const : measured;
     gpu.check();
     const seconds = Math.round((performance.now() - start) / 1000);
-    tables.push({ name: section.name, ...table, remarks: [...table.remarks, `Measured in ${seconds} s.`] });
+    const taken = others.length > 0 ? `Measured in ${seconds} s, with the next table.` : `Measured in ${seconds} s.`;
+    tables.push({ name: section.name, ...table, remarks: [...table.remarks, taken] }, ...others);
+    added = 1 + others.length;
   } catch (error) {
     failures++;
     const remark = `Failed: ${(error instanceof Error ? error.message : String(error)).split("\n")[0]}`;
     tables.push({ name: section.name, title: section.name, columns: [], rows: [], remarks: [remark] });
   }
-  console.log(`${printTable(tables.at(-1)!)}\n`);
+  for (const table of tables.slice(-added)) console.log(`${printTable(table)}\n`);
   await write();
 }
 const goals = goalsTable(tables);

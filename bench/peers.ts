@@ -1,4 +1,4 @@
-/** Whole networks beside ONNX Runtime: every call uploads inputs, runs and reads the outputs back. */
+/** Whole networks beside ONNX Runtime: call by call, and as a stream of batches. */
 import { interleave, wallTime } from "./measure.ts";
 import { type BenchNetwork, inputsFor, loadNetwork } from "./networks.ts";
 import { largestDifference, openHoldfast, openNode, openWeb, type Runner } from "./runners.ts";
@@ -10,11 +10,18 @@ const AGREEMENT = 1e-3;
 /** Length of a round, in ms, above which a batch is left out. */
 const TOO_LONG = 60_000;
 
+/** Length of a call, in ms, above which a read-back of 11 ms more or less is not worth a stream. */
+const LONG_CALL = 500;
+
+/** Length of a stream, in ms of this project's calls, and batches in it at least and at most. */
+const STREAM_MS = 500;
+const STREAM_BATCHES = [2, 16] as const;
+
 /** Samples per second of each runner on every network. */
 export const peersSection: Section = {
   name: "peers",
   async run(bench) {
-    const rows: Value[][] = [];
+    const [calls, streams]: [Value[][], Value[][]] = [[], []];
     const remarks: string[] = [];
     for (const network of bench.networks) {
       let expected = 0;
@@ -26,9 +33,13 @@ export const peersSection: Section = {
         }
         bench.say(`peers: ${address}`);
         try {
-          const { rates: [own, web, cpu], perSample } = await compare(bench, network, batch, remarks);
+          const { rates: [own, web, cpu], perSample, stream } = await compare(bench, network, batch, remarks);
           expected = perSample;
-          rows.push([network.name, batch, own, web, own && web ? own / web : undefined, cpu]);
+          calls.push([network.name, batch, own, web, own && web ? own / web : undefined, cpu]);
+          if (stream) {
+            const [own, web] = stream.rates;
+            streams.push([network.name, batch, stream.batches, own, web, own! / web!]);
+          }
         } catch (error) {
           remarks.push(`${address}: ${firstLine(error)}`);
         }
@@ -37,12 +48,24 @@ export const peersSection: Section = {
     if (bench.effort.longMs !== undefined) {
       remarks.push(`Measured once where a round takes more than ${bench.effort.longMs / 1000} s.`);
     }
-    return {
-      title: "Samples per second beside ONNX Runtime 1.30, with upload and read-back in every call",
-      columns: ["network", "batch", "holdfast", "onnxruntime-web", "ratio", "onnxruntime-node (CPU)"],
-      rows,
-      remarks,
-    };
+    return [
+      {
+        title: "Samples per second beside ONNX Runtime 1.30, call by call: upload and read-back in every call",
+        columns: ["network", "batch", "holdfast", "onnxruntime-web", "ratio", "onnxruntime-node (CPU)"],
+        rows: calls,
+        remarks,
+      },
+      {
+        name: "stream",
+        title: "Samples per second beside onnxruntime-web, in a stream: upload of every batch, waiting at the end",
+        columns: ["network", "batch", "batches", "holdfast", "onnxruntime-web", "ratio"],
+        rows: streams,
+        remarks: [
+          "Holdfast submits batches and reads all results together, as in an evaluation; onnxruntime-web keeps outputs in GPU buffers, which are disposed of, and reads those of the last batch.",
+          `Left out where a call takes Holdfast more than ${LONG_CALL} ms.`,
+        ],
+      },
+    ];
   },
 };
 
@@ -51,6 +74,8 @@ interface Compared {
   readonly rates: readonly (number | undefined)[];
   /** Time of one round, in ms per sample. */
   readonly perSample: number;
+  /** Of Holdfast and onnxruntime-web; undefined where it was not measured. */
+  readonly stream: { readonly batches: number; readonly rates: readonly number[] } | undefined;
 }
 
 async function compare(bench: Bench, network: BenchNetwork, batch: number, remarks: string[]): Promise<Compared> {
@@ -78,17 +103,37 @@ async function compare(bench: Bench, network: BenchNetwork, batch: number, remar
       runners.map((runner) => ({ name: runner.name, run: () => wallTime(() => runner.run()) })),
       bench.effort,
     );
+    const timeOf = (name: string) => times[runners.findIndex((runner) => runner.name === name)];
     const rate = (name: string) => {
-      const index = runners.findIndex((runner) => runner.name === name);
-      return index < 0 ? undefined : 1000 * batch / times[index]!;
+      const time = timeOf(name);
+      return time === undefined ? undefined : 1000 * batch / time;
     };
     return {
       rates: [rate("holdfast"), rate("onnxruntime-web"), rate("onnxruntime-node")],
       perSample: times.reduce((sum, time) => sum + time, 0) / batch,
+      stream: await compareStreams(bench, runners, batch, timeOf("holdfast")),
     };
   } finally {
     for (const runner of runners) await runner.close().catch(() => {});
   }
+}
+
+/** Samples per second of the runners that stream, as long a stream as `callTime`, in ms, makes worth while. */
+async function compareStreams(
+  { effort }: Bench,
+  runners: readonly Runner[],
+  batch: number,
+  callTime: number | undefined,
+): Promise<Compared["stream"]> {
+  const streaming = runners.flatMap(({ name, stream }) => stream ? [{ name, stream }] : []);
+  if (callTime === undefined || callTime > LONG_CALL || streaming.length < 2) return undefined;
+  const [least, most] = STREAM_BATCHES;
+  const batches = Math.min(most, Math.max(least, Math.round(STREAM_MS / callTime)));
+  const times = await interleave(
+    streaming.map(({ name, stream }) => ({ name, run: () => wallTime(() => stream(batches)) })),
+    effort,
+  );
+  return { batches, rates: times.map((time) => 1000 * batch * batches / time) };
 }
 
 function firstLine(error: unknown): string {

@@ -1,10 +1,12 @@
-/** Whoever runs a network: upload, run, read back, once per call. */
+/** Whoever runs a network: call by call, with an upload and a read-back in each, or as a stream of batches. */
 import ort from "onnxruntime-node";
 import * as ortWeb from "onnxruntime-web/webgpu";
-import type { HostTensor } from "../src/base/tensor.ts";
+import { allocate, type HostTensor } from "../src/base/tensor.ts";
+import { createPool, readBuffers, tensorFromWords } from "../src/gpu/buffers.ts";
 import type { Gpu } from "../src/gpu/device.ts";
 import type { PipelineCache } from "../src/gpu/pipelines.ts";
 import type { Graph } from "../src/graph/graph.ts";
+import { byteLengthOf } from "../src/plan/plan.ts";
 import { Session } from "../src/run/session.ts";
 import { planFor } from "./networks.ts";
 
@@ -13,8 +15,13 @@ export interface Runner {
   readonly name: string;
   /** Outputs of the inputs that it was made for. */
   run(): Promise<ArrayLike<number>[]>;
+  /** Uploads and runs the inputs so many times, waiting for results as seldom as its interface permits; the last batch's outputs. */
+  stream?(batches: number): Promise<ArrayLike<number>[]>;
   close(): Promise<void>;
 }
+
+/** Bytes of results that are gathered on the GPU before they are read, as in an evaluation. */
+const RESULT_BYTES = 48 * 1024 * 1024;
 
 /** This project. A batch whose values no binding of the adapter can hold runs in equal parts, as in an evaluation. */
 export async function openHoldfast(
@@ -37,18 +44,71 @@ export async function openHoldfast(
   return {
     name: "holdfast",
     async run() {
-      const found: ArrayLike<number>[][] = [];
+      const found: HostTensor[][] = [];
       for (const own of parts) {
         for (const [name, tensor] of own) session.writeInput(name, tensor);
         session.run();
-        found.push((await session.read()).map(({ data }) => data));
+        found.push(await session.read());
       }
-      return found[0]!.map((first, output) =>
-        parts.length === 1 ? first : found.flatMap((one) => Array.from(one[output]!))
-      );
+      return joined(found);
+    },
+    async stream(batches) {
+      const all = Array.from({ length: batches }, () => parts).flat();
+      return joined((await streamOf(gpu, session, all)).slice(-parts.length));
     },
     close: () => Promise.resolve(session[Symbol.dispose]()),
   };
+}
+
+/** Outputs of all batches: they are submitted one after the other, and their results read together. */
+async function streamOf(
+  gpu: Gpu,
+  session: Session,
+  batches: readonly ReadonlyMap<string, HostTensor>[],
+): Promise<HostTensor[][]> {
+  const computed = session.plan.outputs.filter(({ slot }) => slot !== undefined);
+  const batchBytes = computed.reduce((sum, { type }) => sum + byteLengthOf(type), 0);
+  const atOnce = Math.min(batches.length, Math.max(1, Math.floor(RESULT_BYTES / batchBytes)));
+  const results = createPool(gpu, atOnce * batchBytes, "results");
+  const found: HostTensor[][] = [];
+  try {
+    for (let start = 0; start < batches.length; start += atOnce) {
+      const chosen = batches.slice(start, start + atOnce);
+      const parts = chosen.flatMap((inputs, place) => {
+        for (const [name, tensor] of inputs) session.writeInput(name, tensor);
+        const encoder = gpu.device.createCommandEncoder();
+        session.encode(encoder);
+        let at = place * batchBytes;
+        const copied = computed.map(({ type, slot }) => {
+          const { buffer, offset } = session.slotPart(slot!);
+          const part = { buffer: results, byteOffset: at, byteLength: byteLengthOf(type), type };
+          encoder.copyBufferToBuffer(buffer, offset, results, at, part.byteLength);
+          at += part.byteLength;
+          return part;
+        });
+        gpu.device.queue.submit([encoder.finish()]);
+        return copied;
+      });
+      const words = await readBuffers(gpu, parts);
+      const tensors = parts.map(({ type }, index) => tensorFromWords(words[index]!, type.dtype, type.shape));
+      for (const place of chosen.keys()) {
+        found.push(tensors.slice(place * computed.length, (place + 1) * computed.length));
+      }
+    }
+    return found;
+  } finally {
+    results.destroy();
+  }
+}
+
+/** Outputs of the parts of a batch as those of the batch. */
+function joined(parts: readonly (readonly HostTensor[])[]): ArrayLike<number>[] {
+  return parts[0]!.map(({ dtype, data }, output) => {
+    if (parts.length === 1) return data;
+    const whole = allocate(dtype, data.length * parts.length);
+    parts.forEach((part, index) => whole.set(part[output]!.data, index * data.length));
+    return whole;
+  });
 }
 
 function samplesOf({ dtype, shape, data }: HostTensor, start: number, count: number): HostTensor {
@@ -60,20 +120,31 @@ function samplesOf({ dtype, shape, data }: HostTensor, start: number, count: num
 /** onnxruntime-web on WebGPU, in this process and on the same adapter. */
 export async function openWeb(path: string, inputs: ReadonlyMap<string, HostTensor>): Promise<Runner> {
   ortWeb.env.logLevel = "error";
-  const session = await ortWeb.InferenceSession.create(await Deno.readFile(path), {
-    executionProviders: ["webgpu"],
-    logSeverityLevel: 3,
-  });
+  const bytes = await Deno.readFile(path);
+  const options = { executionProviders: ["webgpu"], logSeverityLevel: 3 } as const;
+  const session = await ortWeb.InferenceSession.create(bytes, options);
+  let streaming: ortWeb.InferenceSession | undefined;
   const feeds = Object.fromEntries([...inputs].map(([name, tensor]) => [name, webTensor(tensor)]));
+  const read = (results: ortWeb.InferenceSession.ReturnType) =>
+    Promise.all(session.outputNames.map(async (name) => await results[name]!.getData() as ArrayLike<number>));
   return {
     name: "onnxruntime-web",
-    async run() {
-      const results = await session.run(feeds);
-      return await Promise.all(
-        session.outputNames.map(async (name) => await results[name]!.getData() as ArrayLike<number>),
-      );
+    run: async () => await read(await session.run(feeds)),
+    async stream(batches) {
+      streaming ??= await ortWeb.InferenceSession.create(bytes, { ...options, preferredOutputLocation: "gpu-buffer" });
+      for (let batch = 1; batch < batches; batch++) {
+        const results = await streaming.run(feeds);
+        for (const name of session.outputNames) results[name]!.dispose();
+      }
+      const last = await streaming.run(feeds);
+      const outputs = await read(last);
+      for (const name of session.outputNames) last[name]!.dispose();
+      return outputs;
     },
-    close: () => session.release(),
+    async close() {
+      await session.release();
+      await streaming?.release();
+    },
   };
 }
 

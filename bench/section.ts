@@ -36,10 +36,16 @@ export interface Table {
   readonly remarks: readonly string[];
 }
 
+/** A table that goals refer to by name. */
+export interface NamedTable extends Table {
+  readonly name: string;
+}
+
 /** A part of the benchmark. */
 export interface Section {
+  /** Also that of its table, or of the first of several. */
   readonly name: string;
-  run(bench: Bench): Promise<Table>;
+  run(bench: Bench): Promise<Table | readonly [Table, ...NamedTable[]]>;
 }
 
 /** The table as text. */
