@@ -1,12 +1,13 @@
 /** Runs one case of an operator on the GPU, alone or with a quantizer behind it, and holds it to its reference. */
 import assert from "node:assert/strict";
-import { type KernelTarget, PORTABLE_TARGET } from "../../src/base/kernel_target.ts";
+import { type KernelTarget, PORTABLE_TARGET, type TileChoice } from "../../src/base/kernel_target.ts";
 import { type HostTensor, hostTensor, isFloat, type TensorType } from "../../src/base/tensor.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { PipelineCache } from "../../src/gpu/pipelines.ts";
 import type { QuantizerLayout } from "../../src/graph/quantizer.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
 import type { OpCase, OpDef } from "../../src/ops/op.ts";
+import { blockTiles, convTiles, matmulTiles } from "../../src/ops/tiles.ts";
 import { resolveNode } from "../../src/ops/resolve.ts";
 import { buildPlan } from "../../src/plan/build.ts";
 import type { Plan } from "../../src/plan/plan.ts";
@@ -69,6 +70,21 @@ export class CaseRunner {
     const own = await this.#run(operator, one, tensors);
     const portable = await this.#run(operator, one, tensors, undefined, PORTABLE_TARGET);
     portable.forEach((tensor, index) => assert.deepEqual(tensor.data, own[index]!.data, `output ${index}`));
+  }
+
+  /** Fails where another tile that a tuner may choose for the target gives other bits; gives the number of other choices of tiles. */
+  async checkTiles(operator: OpDef, one: OpCase, target: KernelTarget): Promise<number> {
+    const tensors = this.#tensorsOf(operator, one);
+    const choices = tileChoices(operator, one, target);
+    if (choices.length === 0) return 0;
+    const expected = await this.#run(operator, one, tensors, undefined, target);
+    for (const [place, tiles] of choices.entries()) {
+      const actual = await this.#run(operator, one, tensors, undefined, { ...target, tiles });
+      actual.forEach((tensor, index) =>
+        assert.deepEqual(tensor.data, expected[index]!.data, `output ${index}, choice ${place + 1} of tiles`)
+      );
+    }
+    return choices.length;
   }
 
   #tensorsOf(operator: OpDef, one: OpCase): Map<string, HostTensor> {
@@ -134,6 +150,30 @@ export function producesFloat(operator: OpDef, one: OpCase): boolean {
   } catch {
     return false;
   }
+}
+
+/** For n from 1 on the choice of every shape's n-th tile beside the default one, until every tile of every shape was chosen. */
+function tileChoices(operator: OpDef, one: OpCase, target: KernelTarget): TileChoice[] {
+  const { graph, inputs } = graphOfCase(operator, one);
+  const { nodes, types } = inferTypes(graph, inputs);
+  const { node, attributes } = nodes[0]!;
+  const operands = node.inputs.map((name) => name === "" ? undefined : types.get(name));
+  const outputs = node.outputs.map((name) => types.get(name)!);
+  if (outputs.every((output) => output?.value)) return [];
+  let most = 1;
+  const note = (tiles: readonly unknown[]) => void (most = Math.max(most, tiles.length));
+  const recorder: TileChoice = {
+    matmul: (shape) => note(matmulTiles(shape, target)),
+    conv: (shape) => note(convTiles(shape, target)),
+    block: (shape) => note(blockTiles(shape)),
+  };
+  operator.lower(operands, outputs, attributes, { ...target, tiles: recorder });
+  const nth = <T>(tiles: readonly T[], place: number) => tiles[place % tiles.length];
+  return Array.from({ length: most - 1 }, (_, index) => ({
+    matmul: (shape) => nth(matmulTiles(shape, target), index + 1),
+    conv: (shape) => nth(convTiles(shape, target), index + 1),
+    block: (shape) => nth(blockTiles(shape), index + 1),
+  }));
 }
 
 /** Whether the kernels of a case depend on the target. */
