@@ -58,5 +58,5 @@ export async function certify(
       standardError: noise?.standardError,
     };
   });
-  return { samples, metrics, holds: metrics.every(({ drop, threshold }) => isWithin(drop, threshold)) };
+  return { samples, metrics, holds: metrics.every((metric) => isWithin(metric.drop, metric)) };
 }

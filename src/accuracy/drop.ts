@@ -56,20 +56,24 @@ export function dropsOf(targets: readonly Target[], values: Readonly<Record<stri
 }
 
 /**
- * Keeps differences of rounded numbers from hiding a drop that fits exactly: 0.945 - 0.943 is a little more than 0.002. Far below one
- * sample of any validation set.
+ * Keeps differences of rounded numbers from hiding a drop that fits exactly: 0.945 - 0.943 is a little more than 0.002. A share of the
+ * numbers that are subtracted, far below one sample of any validation set.
  */
 const ROUNDING = 1e-9;
 
 /** Whether a drop is within what is allowed, equality included; POT compares without regard to rounding. */
-export function isWithin(drop: number, threshold: number, compatibility: Compatibility = "default"): boolean {
-  const slack = compatibility === "pot" ? 0 : ROUNDING * Math.max(1, Math.abs(threshold));
+export function isWithin(
+  drop: number,
+  { baseline, threshold }: Pick<Target, "baseline" | "threshold">,
+  compatibility: Compatibility = "default",
+): boolean {
+  const slack = compatibility === "pot" ? 0 : ROUNDING * Math.max(Math.abs(baseline), Math.abs(threshold));
   return drop <= threshold + slack;
 }
 
 /** Whether every drop is within its threshold. */
 export function isMet(targets: readonly Target[], drops: Drops, compatibility: Compatibility = "default"): boolean {
-  return targets.every(({ name, threshold }) => isWithin(dropIn(drops, name), threshold, compatibility));
+  return targets.every((target) => isWithin(dropIn(drops, target.name), target, compatibility));
 }
 
 /** The target whose scaled drop is largest, the first one on ties: the one to improve next. Independent of the thresholds. */

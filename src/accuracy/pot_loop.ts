@@ -16,13 +16,27 @@ interface PotLoop {
   /** Groups left to revert, best first. */
   list: number[];
   toleratesWorse: boolean;
+  /** Everything that decides how the loop goes on, of every state that groups were ranked in. */
+  readonly seen: Set<string>;
 }
 
-/** Reverts groups from `start` until the target is met, none is left, or the iterations are used up. Ends with the last state. */
+/**
+ * Reverts groups from `start` until the target is met, none is left, or the iterations are used up. Ends with the last state. With
+ * several metrics POT's rules can undo the same step again and again; then the run ends with a warning, in the state that POT never
+ * leaves.
+ */
 export async function potLoop(run: Run, start: State): Promise<LoopEnd> {
   const target = potWorstTarget(run.targets, start.drops);
   const reference = dropIn(start.drops, target.name);
-  const loop: PotLoop = { path: [start], current: start, target, reference, list: [], toleratesWorse: true };
+  const loop: PotLoop = {
+    path: [start],
+    current: start,
+    target,
+    reference,
+    list: [],
+    toleratesWorse: true,
+    seen: new Set(),
+  };
   await rankAgain(run, loop);
   for (let iteration = 0; iteration < run.options.maxIterNum; iteration++) {
     const index = loop.list.shift();
@@ -39,13 +53,24 @@ export async function potLoop(run: Run, start: State): Promise<LoopEnd> {
       recordState(run, "revert", state, true, "target_met", index);
       return { path: [...loop.path, state], reached: true, exhausted: false };
     }
-    await decide(run, loop, start, state, index);
+    if (await decide(run, loop, start, state, index) === "repeats") {
+      run.warnings.push(
+        `POT's rules undo ${group.name} for ${loop.target.name} again and again: the loop was ended where they go in circles`,
+      );
+      break;
+    }
   }
   return { path: loop.path, reached: false, exhausted: false };
 }
 
-/** What becomes of a state that misses the target. */
-async function decide(run: Run, loop: PotLoop, start: State, state: State, group: number): Promise<void> {
+/** What becomes of a state that misses the target, and whether all of it was decided before. */
+async function decide(
+  run: Run,
+  loop: PotLoop,
+  start: State,
+  state: State,
+  group: number,
+): Promise<"goes_on" | "repeats"> {
   const { target, reference, toleratesWorse } = loop;
   const drop = dropIn(state.drops, target.name);
   const isWorse = drop > reference;
@@ -54,7 +79,7 @@ async function decide(run: Run, loop: PotLoop, start: State, state: State, group
     accept(loop, state);
     loop.reference = drop;
     loop.toleratesWorse = false;
-    return;
+    return "goes_on";
   }
   const isUndone = isWorse && run.options.usePrevIfDropIncrease;
   if (!isUndone) accept(loop, state);
@@ -67,7 +92,11 @@ async function decide(run: Run, loop: PotLoop, start: State, state: State, group
     loop.toleratesWorse = false;
   }
   recordState(run, "revert", state, !isUndone, isWorse ? isUndone ? "worse" : "worse_kept" : "metric_switched", group);
+  const key = [loop.current.assignment, loop.target.name, loop.reference, loop.toleratesWorse].join("|");
+  if (loop.seen.has(key)) return "repeats";
+  loop.seen.add(key);
   await rankAgain(run, loop);
+  return "goes_on";
 }
 
 function accept(loop: PotLoop, state: State): void {

@@ -48,9 +48,10 @@ export async function putBack(run: Run, path: readonly State[]): Promise<State> 
 /** The cheapest reversions whose regrets together fit into what is left of every allowed drop. */
 function fittingPrefix(run: Run, state: State, waiting: readonly Reversion[]): Reversion[] {
   const end = waiting.findIndex((_, place) =>
-    run.targets.some(({ name, threshold }) => {
+    run.targets.some((target) => {
+      const { name } = target;
       const regret = waiting.slice(0, place + 1).reduce((sum, { gain }) => sum + dropIn(gain, name), 0);
-      return !isWithin(dropIn(state.drops, name) + regret, threshold);
+      return !isWithin(dropIn(state.drops, name) + regret, target);
     })
   );
   return waiting.slice(0, end < 0 ? waiting.length : end);

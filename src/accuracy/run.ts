@@ -5,7 +5,7 @@ import type { Memo } from "./memo.ts";
 import type { MetricView } from "./metric_view.ts";
 import type { AccuracyAwareOptions } from "./options.ts";
 import { type AccuracyProblem, floatMacs, revertedGroups } from "./problem.ts";
-import { sampleRegressions } from "./subset.ts";
+import { potRegressions, sampleRegressions } from "./subset.ts";
 import type { Reason, StepDraft, Trace } from "./trace.ts";
 
 /** A precision assignment evaluated over the whole set. */
@@ -86,7 +86,9 @@ export async function regressionsOf(run: Run, state: State, view: MetricView): P
     return found?.[0] ?? new Float64Array(run.compared.length);
   }
   const float = (await run.float.get())[perSample.name] ?? new Float64Array();
-  return sampleRegressions(float, samplesAt(state.perSample[perSample.name], run.compared), perSample.direction);
+  const current = samplesAt(state.perSample[perSample.name], run.compared);
+  const regressions = run.options.compatibility === "pot" ? potRegressions : sampleRegressions;
+  return regressions(float, current, perSample.direction);
 }
 
 /** The values at some indices; NaN where there are none. */

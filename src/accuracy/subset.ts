@@ -28,6 +28,12 @@ export function sampleRegressions(
   });
 }
 
+/** As `sampleRegressions` by POT's rule: the plain difference, which is NaN where either network gives no value. */
+export function potRegressions(float: Float64Array, current: Float64Array, direction: MetricDirection): Float64Array {
+  const sign = direction === "higher_better" ? 1 : -1;
+  return float.map((before, sample) => sign * (before - (current[sample] ?? NaN)));
+}
+
 /**
  * The `size` positions with the largest regressions, ascending. With several metrics each names its worst sample in turn. Equal
  * regressions are taken in an order drawn by `seed`, so that neither end of the dataset is preferred; samples without a value come last.
@@ -56,7 +62,8 @@ export function potRankingSubset(regressions: Float64Array, size: number): numbe
   return potWorstFirst(regressions).slice(0, size).sort((a, b) => a - b);
 }
 
-function worstFirst(regressions: Float64Array, seed: number): number[] {
+/** Positions worst first: ties in an order drawn by `seed`, those without a value last. */
+export function worstFirst(regressions: Float64Array, seed: number): number[] {
   const random = createRandom(seed);
   const lot = regressions.map(() => random());
   const rank = (position: number) => {

@@ -142,7 +142,7 @@ export function formatHoldout({ holdout }: Report): string[] {
     `On ${formatPlural(holdout.samples, "sample")} never used for decisions ${name} is ${formatValue(value)} (float ${
       formatValue(baseline)
     }): drop ${formatValue(drop)} ± ${formatValue(standardError)}, ${
-      isWithin(drop, threshold) ? "within" : "beyond"
+      isWithin(drop, { baseline, threshold }) ? "within" : "beyond"
     } the allowed ${formatValue(threshold)}`
   );
 }

@@ -48,6 +48,12 @@ Deno.test("isMet() does not take rounding for a drop, but under POT's rule", () 
   assert.equal(isMet([target("a", 0.945, 0.002)], { a: drop }, "pot"), false);
 });
 
+Deno.test("isMet() does not take a tiny drop for rounding when the metric itself is tiny", () => {
+  assert.equal(isMet([target("mse", 1e-10, 1e-11)], { mse: 2e-11 }), false);
+  assert.equal(isMet([target("mse", 0, 1e-11)], { mse: 2e-11 }), false);
+  assert.equal(isMet([target("perplexity", 945e6, 2e6)], { perplexity: 2e6 + 0.1 }), true);
+});
+
 Deno.test("dropsOf() is infinite for a metric that was not measured", () => {
   assert.deepEqual(dropsOf([target("a", 1, 0), target("b", 1, 0)], { a: 0.5 }), { a: 0.5, b: Infinity });
 });

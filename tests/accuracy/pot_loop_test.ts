@@ -156,6 +156,36 @@ Deno.test("potLoop() undoes and switches with the undone drops when both apply",
   assert.deepEqual(metrics, ["first", "second", "first", "first"]);
 });
 
+Deno.test("potLoop() ends where POT's rules would undo the same two steps forever", async () => {
+  const groups = groupsNamed("XYZW");
+  const metrics = {
+    a: {
+      full: dropTable("XYZW", { "-": 0.002, X: 0.02, XY: 0.008, XZ: 0.02 }),
+      subset: { X: 0, Y: 0, Z: 0, W: 0, XY: 9, XZ: 1, XW: 0 },
+    },
+    b: {
+      full: dropTable("XYZW", { "-": 0.003, X: 0.003, XY: 0.02, XZ: 0.008 }),
+      subset: { X: 0, Y: 0, Z: 0, W: 0, XY: 1, XZ: 9, XW: 0 },
+    },
+    c: {
+      full: dropTable("XYZW", { "-": 0.05, X: 0.005, XY: 0.005, XZ: 0.005 }),
+      subset: { X: 9, Y: 0, Z: 0, W: 0, XY: 0, XZ: 0, XW: 0 },
+    },
+  };
+  const { result, lines } = await run(tableProblem(groups, metrics), {});
+  assert.deepEqual(lines.slice(2), [
+    "rank -: X Z Y W",
+    "revert X 0.02 0.003 0.005 + metric_switched",
+    "rank X: Y Z W",
+    "revert XY 0.008 0.02 0.005 - worse",
+    "rank X: Z Y W",
+    "revert XZ 0.02 0.008 0.005 - worse",
+  ]);
+  assert.deepEqual(result.reverted, ["X"]);
+  assert.deepEqual([result.reached, result.exhausted], [false, false]);
+  assert.match(result.warnings[0] ?? "", /^POT's rules undo Z for a again and again/);
+});
+
 Deno.test("potLoop() fails with exhaustion when no group is left", async () => {
   const problem = tableProblem(groupsNamed("AB"), {
     accuracy: { full: { "-": -0.5, B: -0.4, AB: -0.3 }, subset: { A: 1, B: 2, AB: 0 } },

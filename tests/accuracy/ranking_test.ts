@@ -127,3 +127,37 @@ Deno.test("rankGroups() survives samples without a value (W17)", async () => {
   assert.deepEqual(chosen, [[0, 2]], "the sample that lost its value and the one that became wrong");
   assert.deepEqual([result.reached, result.reverted], [true, ["A"]]);
 });
+
+/** The two samples of three that are chosen: the first gains a value by quantization, the second becomes wrong, the third never has one. */
+async function chosenOfThree(options: Partial<AccuracyAwareOptions>): Promise<number[][]> {
+  const chosen: number[][] = [];
+  const groups = groupsNamed("AB");
+  const evaluate = (assignment: readonly number[], indices: readonly number[] = [0, 1, 2]) => {
+    const isFloat = assignment.every((one) => one === -1);
+    if (indices.length === 2) chosen.push([...indices]);
+    const values = Float64Array.from(indices, (index) => (isFloat ? [NaN, 1, NaN] : [1, 0, NaN])[index] ?? NaN);
+    return { values: { ap: isFloat ? 1 : 0 }, perSample: { ap: values } };
+  };
+  const problem: AccuracyProblem = {
+    groups,
+    requantize: () => Promise.resolve({ candidate: 1, label: "tuned" }),
+    evaluator: {
+      sampleCount: 3,
+      metrics: [{ name: "ap", direction: "higher_better" }],
+      evaluate: (assignment, indices) => Promise.resolve(evaluate(assignment, indices)),
+      evaluateEach: oneByOne(evaluate),
+    },
+  };
+  await runAccuracyAware(problem, { ...PLAIN, rankingSubsetSize: 2, ...options });
+  return chosen;
+}
+
+Deno.test("rankGroups() takes samples without a value first under POT's rule alone", async () => {
+  assert.deepEqual((await chosenOfThree({}))[0], [0, 1]);
+  assert.deepEqual((await chosenOfThree({ compatibility: "pot" }))[0], [0, 2]);
+});
+
+Deno.test("tuneQuantization() tunes on samples that became wrong, and under POT's rule on those without a value", async () => {
+  assert.deepEqual((await chosenOfThree({ tuneHyperparams: true }))[0], [0, 1]);
+  assert.deepEqual((await chosenOfThree({ tuneHyperparams: true, compatibility: "pot" }))[0], [0, 2]);
+});

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { comparedIndices, potRankingSubset, rankingSubset, sampleRegressions } from "../../src/accuracy/subset.ts";
+import {
+  comparedIndices,
+  potRankingSubset,
+  potRegressions,
+  rankingSubset,
+  sampleRegressions,
+} from "../../src/accuracy/subset.ts";
 
 const FIXTURES: readonly [errors: number[], size: number, expected: number[]][] = [
   [[-0.1, 0.02, 0.2, 0.1, 0.05], 4, [1, 2, 3, 4]],
@@ -19,6 +25,15 @@ Deno.test("potRankingSubset() takes the samples of the pot_version fixtures", ()
 
 Deno.test("potRankingSubset() takes NaN first when there are any", () => {
   assert.deepEqual(potRankingSubset(Float64Array.of(3, NaN, 1), 1), [1]);
+});
+
+Deno.test("potRegressions() ties samples that lost, gained and never had a value, before all others", () => {
+  const [float, current] = [Float64Array.of(1, 1, NaN, NaN, 1), Float64Array.of(0, NaN, 1, NaN, 1)];
+  const regressions = potRegressions(float, current, "higher_better");
+  assert.deepEqual(regressions, Float64Array.of(1, NaN, NaN, NaN, 0));
+  assert.deepEqual(potRankingSubset(regressions, 2), [2, 3], "the last of the ties, whatever they are");
+  assert.deepEqual(potRankingSubset(regressions, 4), [0, 1, 2, 3]);
+  assert.deepEqual(potRegressions(Float64Array.of(3), Float64Array.of(5), "lower_better"), Float64Array.of(2));
 });
 
 Deno.test("rankingSubset() takes every fixture's regressions when nothing is tied at the cut", () => {

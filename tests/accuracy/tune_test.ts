@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { runAccuracyAware } from "../../src/accuracy/accuracy_aware.ts";
-import { confidentIndices, hardSubset, tuningError } from "../../src/accuracy/tune.ts";
+import { confidentIndices, hardSubset, potTuningError, tuningError } from "../../src/accuracy/tune.ts";
 import { biasGrid, RANGE_GRID, type TuningParameters } from "../../src/accuracy/tuning_grid.ts";
 import { dropTable, groupsNamed, tableProblem, traceLines } from "./invented_evaluator.ts";
 
@@ -27,14 +27,40 @@ Deno.test("hardSubset() takes shares of every metric in turn without repetition"
   assert.deepEqual(hardSubset([[2, 0, 1], [1, 0, 2], [0, 1, 2]], 2), [1, 2]);
 });
 
-Deno.test("tuningError() is minus the mean relative gain, signs turned where lower is better", () => {
+Deno.test("potTuningError() is minus the mean relative gain, signs turned where lower is better", () => {
   const metrics = [{ name: "accuracy", direction: "higher_better" as const }, {
     name: "loss",
     direction: "lower_better" as const,
   }];
-  const error = tuningError(metrics, { accuracy: 0.75, loss: 1 }, { accuracy: 0.5, loss: 2 });
+  const error = potTuningError(metrics, { accuracy: 0.75, loss: 1 }, { accuracy: 0.5, loss: 2 });
   assert.ok(Math.abs(error + 0.5) < 1e-7, `${error}`);
-  assert.equal(tuningError(metrics, { accuracy: NaN, loss: 1 }, { accuracy: 0.5, loss: 2 }), Infinity);
+  assert.equal(potTuningError(metrics, { accuracy: NaN, loss: 1 }, { accuracy: 0.5, loss: 2 }), Infinity);
+});
+
+Deno.test("tuningError() weighs metrics by their scales, and a negative metric the right way round", () => {
+  const target = { threshold: 0.1, direction: "higher_better" as const };
+  const targets = [
+    { ...target, name: "accuracy", baseline: 0.5, scale: 0.5 },
+    { ...target, name: "score", baseline: -8, scale: 8 },
+  ];
+  assert.equal(tuningError(targets, { accuracy: 0.25, score: -10 }), (0.5 + 0.25) / 2);
+  assert.equal(tuningError(targets, { accuracy: 0.25 }), Infinity);
+  const better = { accuracy: 0.001, score: -8 };
+  const worse = { accuracy: 0, score: -80 };
+  assert.ok(tuningError(targets, better) < tuningError(targets, worse));
+  const metrics = [{ name: "score", direction: "higher_better" as const }];
+  assert.ok(potTuningError(metrics, better, better) > potTuningError(metrics, worse, better));
+});
+
+Deno.test("tuneQuantization() finds the best quantization of a negative metric, where POT's rule takes the worst", async () => {
+  for (const [compatibility, winner] of [["default", 11], ["pot", 12]] as const) {
+    const { problem } = tunable([-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -0.5, -2], {
+      "-": 0.05,
+      [`A${winner}B${winner}`]: 0.01,
+    });
+    const { assignment } = await runAccuracyAware(problem, { ...OPTIONS, compatibility });
+    assert.deepEqual(assignment, [winner, winner]);
+  }
 });
 
 Deno.test("confidentIndices() keeps predictions at least as confident as the threshold", () => {
@@ -55,6 +81,9 @@ function tunable(subset: readonly number[], full: Readonly<Record<string, number
   };
   return { problem: { ...problem, requantize }, asked };
 }
+
+/** Scores of whole networks and of single reversions in a problem of two groups that all tie, save that B goes first. */
+const UNIFORM = { A1B1: 1, A: 1, B: 2, AB1: 1, A1B: 1 };
 
 const OPTIONS = { tuneHyperparams: true, rankingSubsetSize: 2, mend: false };
 
@@ -78,6 +107,20 @@ Deno.test("tuneQuantization() keeps the first quantization when the winner is no
     "rank -: A B",
     "revert A 0.001 + target_met",
   ]);
+});
+
+Deno.test("tuneQuantization() adopts what lowers the worst drop, and under POT's rule the mean of the drops", async () => {
+  const groups = groupsNamed("AB");
+  const table = (full: Record<string, number>) => ({ full: dropTable("AB", full), subset: UNIFORM });
+  const metrics = {
+    first: table({ "-": 0.05, A1B1: 0.04, AB1: 0, B: 0 }),
+    second: table({ "-": 0.02, A1B1: 0.035, AB1: 0, B: 0 }),
+  };
+  const problem = { ...tableProblem(groups, metrics), requantize: () => Promise.resolve({ candidate: 1, label: "t" }) };
+  const stepOf = async (compatibility: "default" | "pot") =>
+    traceLines(groups, (await runAccuracyAware(problem, { ...OPTIONS, compatibility })).trace)[2];
+  assert.equal(await stepOf("default"), "tune A1B1 0.04 0.035 + better");
+  assert.equal(await stepOf("pot"), "tune A1B1 0.04 0.035 - not_better");
 });
 
 Deno.test("tuneQuantization() ends the run when the winner meets the target", async () => {
