@@ -1,11 +1,13 @@
 // One invocation computes TILE_ROWS x TILE_COLUMNS results of y = alpha * a * b + beta * c, for every matrix of a batch.
 //
 // a is packed in tiles of rows (pack_rows.wgsl): [matrix][row tile][depth][TILE_ROWS]; b is row-major, its rows a whole
-// number of quads. Neighbouring invocations take neighbouring quads of one row tile; the quads of one invocation lie a
-// workgroup apart, so that every load and store of a workgroup is one run of memory. Batch axes come in two kinds: along
-// the inner one a stays the same, so that it counts as more columns, and a tile may hold quads of two matrices; the outer
-// ones step all operands. clear, place, step and store are generated for the tile (matmul_code.ts): the naga compiler
-// does not unroll loops. step makes DEPTH_STEPS steps; every slice is a multiple of it.
+// number of quads. On a GPU neighbouring invocations take neighbouring quads of one row tile, and the quads of one
+// invocation lie a workgroup apart, so that every load and store of a workgroup is one run of memory. On a CPU (ON_CPU is
+// 1) the quads of an invocation are adjacent, so that the first load of a step asks for all its cache lines at once, and
+// workgroups run down the rows before the columns, so that their part of b stays in a core's cache. Batch axes come in two
+// kinds: along the inner one a stays the same, so that it counts as more columns, and a tile may hold quads of two
+// matrices; the outer ones step all operands. clear, place, step and store are generated for the tile (matmul_code.ts):
+// the naga compiler does not unroll loops. step makes DEPTH_STEPS steps; every slice is a multiple of it.
 struct Params {
   rows: u32,
   columns: u32,
@@ -50,10 +52,15 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   var rest = group.x + group.y * groups.x;
-  let quad = (rest % params.unit_groups) * (WORKGROUP_SIZE * TILE_COLUMNS / 4) + lane;
-  rest = rest / params.unit_groups;
-  let row_tile = rest % params.row_tiles;
-  rest = rest / params.row_tiles;
+  var unit_group = rest % params.unit_groups;
+  var row_tile = rest / params.unit_groups % params.row_tiles;
+  if (ON_CPU == 1) {
+    row_tile = rest % params.row_tiles;
+    unit_group = rest / params.row_tiles % params.unit_groups;
+  }
+  rest = rest / (params.unit_groups * params.row_tiles);
+  let first_quad = unit_group * (WORKGROUP_SIZE * TILE_COLUMNS / 4);
+  let quad = first_quad + lane * select(1u, TILE_COLUMNS / 4, ON_CPU == 1);
   let slice = rest % params.slices;
   let outer = rest / params.slices;
   if (outer >= params.outer_count) { return; }

@@ -8,6 +8,8 @@ export interface MatmulCode {
   readonly columns: number;
   /** Invocations that share a through broadcasts; 0 for none. */
   readonly lanes: number;
+  /** Quads from one of an invocation to the next. */
+  readonly quadStep: number;
   /** Steps along the depth that one call makes. */
   readonly steps: number;
   readonly addend: AddendKind;
@@ -37,7 +39,7 @@ ${
       `var<private> b_at_${quad}: u32;\nvar<private> y_at_${quad}: u32;\nvar<private> column_${quad}: u32;`)
   }
 fn place(quad: u32, b_at: u32, y_at: u32) {
-${unroll(quads, placeQuad)}
+${unroll(quads, (quad) => placeQuad(quad, code.quadStep))}
 }
 fn step(a_at: u32, b_row: u32, lane: u32) {
 ${unroll(code.steps, loads)}
@@ -58,9 +60,9 @@ ${
 }
 
 /** Quads past the last one are read there again, and not stored: no column of theirs is below `params.columns`. */
-function placeQuad(quad: number): string {
+function placeQuad(quad: number, quadStep: number): string {
   return `  {
-    let own = quad + ${quad}u * WORKGROUP_SIZE;
+    let own = quad + ${quad * quadStep}u;
     let known = min(own, params.units - 1u);
     let matrix = known / params.b_quads;
     let column = known % params.b_quads;

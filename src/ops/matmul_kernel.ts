@@ -12,7 +12,7 @@ import type { AddendKind } from "./tile_code.ts";
 import { matmulTile } from "./tiles.ts";
 
 const shader: Shader<
-  "WORKGROUP_SIZE" | "TILE_ROWS" | "TILE_COLUMNS" | "DEPTH_STEPS",
+  "WORKGROUP_SIZE" | "TILE_ROWS" | "TILE_COLUMNS" | "DEPTH_STEPS" | "ON_CPU",
   | "rows"
   | "columns"
   | "depth"
@@ -40,7 +40,7 @@ const shader: Shader<
 > = {
   name: "matmul",
   code,
-  constants: ["WORKGROUP_SIZE", "TILE_ROWS", "TILE_COLUMNS", "DEPTH_STEPS"],
+  constants: ["WORKGROUP_SIZE", "TILE_ROWS", "TILE_COLUMNS", "DEPTH_STEPS", "ON_CPU"],
   uniforms: [
     "rows",
     "columns",
@@ -109,13 +109,14 @@ export function lowerMatmul(matmul: Matmul, target: KernelTarget): Lowering {
   }
   const outerCount = matmul.outer.reduce((count, axis) => count * axis.extent, 1);
   const parts = depthParts(matmul, target.largestBinding);
-  const tile = matmulTile({
+  const shape = {
     rows: matmul.rows,
     columns: matmul.columns,
     depth: parts[0]!.depth,
     inner: matmul.inner.extent,
     outer: outerCount,
-  }, target);
+  };
+  const tile = { ...matmulTile(shape, target), isSoftware: target.isSoftware };
   const builder = new LoweringBuilder();
   const operandsOf = (part: DepthPart) => ({
     a: packRows(
@@ -153,7 +154,7 @@ function addendKind(addend: Addend | undefined): AddendKind {
 
 function product(
   matmul: Matmul,
-  tile: MatmulTile,
+  tile: MatmulTile & { readonly isSoftware: boolean },
   outerCount: number,
   a: Packed,
   b: Packed,
@@ -175,6 +176,7 @@ function product(
       TILE_ROWS: tile.rows,
       TILE_COLUMNS: tile.columns,
       DEPTH_STEPS: steps,
+      ON_CPU: tile.isSoftware ? 1 : 0,
     },
     uniforms: {
       rows,
@@ -206,6 +208,7 @@ function product(
       rows: tile.rows,
       columns: tile.columns,
       lanes: tile.lanes,
+      quadStep: tile.isSoftware ? 1 : tile.workgroup,
       steps,
       addend: addendKind(c),
       stores: runLength(columns),
