@@ -14,7 +14,7 @@ const TOO_LONG = 60_000;
 const LONG_CALL = 500;
 
 /** Length of a stream, in ms of this project's calls, and batches in it at least and at most. */
-const STREAM_MS = 500;
+const STREAM_MS = 300;
 const STREAM_BATCHES = [2, 16] as const;
 
 /** Samples per second of each runner on every network. */
