@@ -2,9 +2,9 @@ import code from "../../shaders/batch_normalization.wgsl" with { type: "text" };
 import vectorCode from "../../shaders/batch_normalization4.wgsl" with { type: "text" };
 import { dispatch, linearGrid, type Shader, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import { ModelError, UnsupportedError } from "../base/errors.ts";
-import { allocate, elementCount, formatShape } from "../base/tensor.ts";
+import { allocate, elementCount, formatShape, type HostTensor, hostTensor } from "../base/tensor.ts";
 import { f32 } from "./case_types.ts";
-import { defineOp, type OpCase } from "./op.ts";
+import { defineOp, type OpCase, type Operands } from "./op.ts";
 
 const shader: Shader<"WORKGROUP_SIZE", "length" | "channels" | "inner" | "epsilon"> = {
   name: "batch_normalization",
@@ -19,20 +19,30 @@ const vectorShader: typeof shader = { ...shader, name: "batch_normalization4", c
 
 const NAMES = ["scale", "B", "mean", "var"];
 
-/** ONNX BatchNormalization in inference: `(x - mean) / √(var + ε) · scale + B` per index of axis 1. */
-export const batchNormalization = defineOp<{ epsilon: number }>({
+interface BatchNormalizationAttributes {
+  readonly epsilon: number;
+  /** Share of the old running statistics in the new ones. */
+  readonly momentum: number;
+  /** Mean and variance are those of x itself, which for samples means that results depend on what else is in the batch. */
+  readonly training: boolean;
+}
+
+/**
+ * ONNX BatchNormalization in inference: `(x - mean) / √(var + ε) · scale + B` per index of axis 1. In training mode it normalizes
+ * constants alone: networks with standardized weights are exported so.
+ */
+export const batchNormalization = defineOp<BatchNormalizationAttributes>({
   type: "BatchNormalization",
   since: 1,
   quant: { kind: "inputs_quantizable", inputs: [0] },
   attributes: (raw, { outputs }) => {
-    raw.ignore("momentum", "is_test", "consumed_inputs");
-    if (raw.int("training_mode", 0) !== 0 || outputs.slice(1).some((asked) => asked)) {
-      throw new UnsupportedError("Cannot normalize in training mode: expected a model exported for inference");
-    }
+    raw.ignore("is_test", "consumed_inputs");
+    const training = raw.int("training_mode", 0) !== 0;
+    if (!training && outputs.slice(1).some((asked) => asked)) throw trainingModeRefused();
     if (raw.int("spatial", 1) !== 1) throw new UnsupportedError('Cannot use attribute "spatial": found 0, expected 1');
-    return { epsilon: Math.fround(raw.float("epsilon", 1e-5)) };
+    return { epsilon: Math.fround(raw.float("epsilon", 1e-5)), momentum: raw.float("momentum", 0.9), training };
   },
-  infer: ([x, ...parameters]) => {
+  infer: ([x, ...parameters], { training }) => {
     if (x!.shape.length < 2) {
       throw new ModelError(`Cannot normalize shape ${formatShape(x!.shape)}: expected rank 2 or more`);
     }
@@ -43,7 +53,9 @@ export const batchNormalization = defineOp<{ epsilon: number }>({
         );
       }
     });
-    return [{ dtype: x!.dtype, shape: x!.shape }];
+    if (!training) return [{ dtype: x!.dtype, shape: x!.shape }];
+    if (![x, ...parameters].every((input) => input?.value)) throw trainingModeRefused();
+    return [x!, parameters[2]!, parameters[3]!].map(({ dtype, shape }) => ({ dtype, shape }));
   },
   lower: ([x], _outputs, { epsilon }) => {
     const plane = elementCount(x!.shape.slice(2));
@@ -59,7 +71,10 @@ export const batchNormalization = defineOp<{ epsilon: number }>({
       })],
     };
   },
-  reference: ([x, scale, bias, mean, variance], { epsilon }) => {
+  reference: (inputs, attributes) => {
+    if (attributes.training) return normalizeByItself(inputs, attributes);
+    const { epsilon } = attributes;
+    const [x, scale, bias, mean, variance] = inputs;
     const [batch, channels] = x!.shape;
     const inner = elementCount(x!.shape.slice(2));
     const data = allocate(x!.dtype, x!.data.length);
@@ -85,6 +100,43 @@ export const batchNormalization = defineOp<{ epsilon: number }>({
     normalization("empty", [0, 3, 2]),
   ],
 });
+
+function trainingModeRefused(): UnsupportedError {
+  return new UnsupportedError("Cannot normalize in training mode: expected a model exported for inference");
+}
+
+/** The result, and the running mean and variance that it leads to. */
+function normalizeByItself(
+  [x, scale, bias, mean, variance]: Operands<HostTensor>,
+  { epsilon, momentum }: BatchNormalizationAttributes,
+): HostTensor[] {
+  const [batch, channels] = x!.shape as [number, number];
+  const inner = elementCount(x!.shape.slice(2));
+  const data = allocate(x!.dtype, x!.data.length);
+  const [means, variances] = [new Float64Array(channels), new Float64Array(channels)];
+  for (let c = 0; c < channels; c++) {
+    const eachOfChannel = (visit: (index: number) => void) => {
+      for (let n = 0; n < batch; n++) {
+        const start = (n * channels + c) * inner;
+        for (let index = start; index < start + inner; index++) visit(index);
+      }
+    };
+    let [sum, squares] = [0, 0];
+    eachOfChannel((index) => sum += x!.data[index]!);
+    const ownMean = sum / (batch * inner);
+    eachOfChannel((index) => squares += (x!.data[index]! - ownMean) ** 2);
+    const ownVariance = squares / (batch * inner);
+    const factor = scale!.data[c]! / Math.sqrt(ownVariance + epsilon);
+    eachOfChannel((index) => data[index] = (x!.data[index]! - ownMean) * factor + bias!.data[c]!);
+    means[c] = ownMean;
+    variances[c] = ownVariance;
+  }
+  const running = (before: HostTensor, found: Float64Array) => {
+    const values = found.map((value, c) => before.data[c]! * momentum + value * (1 - momentum));
+    return hostTensor(before.dtype, before.shape, values);
+  };
+  return [{ ...x!, data }, running(mean!, means), running(variance!, variances)];
+}
 
 function normalization(name: string, shape: readonly number[]): OpCase {
   const channels = f32(shape[1]!);
