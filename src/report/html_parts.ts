@@ -7,6 +7,23 @@ import type { ReportedStep } from "./steps.ts";
 import { formatAction, formatValue } from "./summary.ts";
 import { formatCount, formatSeconds } from "./table.ts";
 
+/** Layers of a group that its row lists at once. */
+const LISTED_LAYERS = 3;
+
+/** A node's name, which may break into lines where it has levels. */
+function nodeName(name: string): Html {
+  return html`${
+    name.split(/(?<=[^/.][/.])(?=[^/.])/).map((part, index) => index === 0 ? part : [new Html("<wbr>"), part])
+  }`;
+}
+
+/** Names of nodes; many of them are folded. */
+function nodeNames(names: readonly string[]): Html {
+  const list = html`${names.map((name, index) => index === 0 ? nodeName(name) : [", ", nodeName(name)])}`;
+  if (names.length <= LISTED_LAYERS) return list;
+  return html`<details><summary>${names.length} layers</summary>${list}</details>`;
+}
+
 /** A figure of the summary: what, how much, and a remark. */
 export function tile(what: string, value: string, remark: Html): Html {
   return html`
@@ -84,7 +101,9 @@ export function layerTable(report: Report): Html {
     {
       head: "Layer",
       cell: ({ name, group }) =>
-        group === null || group === name ? name : html`${name}<span class="aside"> with ${group}</span>`,
+        group === null || group === name
+          ? nodeName(name)
+          : html`${nodeName(name)}<span class="aside"> with ${nodeName(group)}</span>`,
     },
     { head: "Operator", cell: ({ type }) => type },
     numberColumn("MACs", ({ macs }) => macs || null, formatCount),
@@ -134,10 +153,11 @@ function formatMilliseconds(microseconds: number): string {
   return `${(microseconds / 1000).toFixed(microseconds < 9995 ? 2 : 1)} ms`;
 }
 
-/** What a layer or group ended in: `float`, or `int8` with the candidate. */
+/** What a layer or group ended in: `float`, or `int8` with the candidate where it is not the usual one, which the legend names. */
 function precisionCell(one: Pick<ReportedGroup, "isReverted" | "precision">, report: Report): Html {
   const kind = kindOf(one, report);
   if (one.precision === "float") return html`<span class="key ${kind}">float</span>`;
+  if (one.precision === usualCandidate(report)) return html`<span class="key ${kind}">int8</span>`;
   return html`<span class="key ${kind}">int8 <span class="aside">${one.precision}</span></span>`;
 }
 
@@ -147,7 +167,7 @@ export function changedGroupTable(report: Report): Html | undefined {
   const groups = report.groups.filter(({ isReverted, precision }) => isReverted || precision !== usual);
   if (groups.length === 0) return undefined;
   const columns: Column<ReportedGroup>[] = [
-    { head: "Group", cell: ({ name }) => name },
+    { head: "Group", cell: ({ name }) => nodeName(name) },
     { head: "Precision", cell: (group) => precisionCell(group, report) },
     { head: "MACs", isNumber: true, cell: ({ macs }) => `${(100 * macs).toFixed(1)} %` },
     ...report.metrics.map(({ name }) => ({
@@ -155,7 +175,7 @@ export function changedGroupTable(report: Report): Html | undefined {
       isNumber: true,
       cell: ({ bought }: ReportedGroup) => formatValue(bought?.[name]),
     })),
-    { head: "Layers", cell: ({ nodes }) => nodes.join(", ") },
+    { head: "Layers", cell: ({ nodes }) => nodeNames(nodes) },
   ];
   return html`<div class="wide">${table(groups, columns, new Html(`id="changes"`))}</div>`;
 }

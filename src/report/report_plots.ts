@@ -7,8 +7,16 @@ import { formatAction, formatValue } from "./summary.ts";
 
 const WIDTH = 780;
 
+const TRAJECTORY_HEIGHT = 240;
+
+/** Height of a line of labels, in pixels. */
+const LABEL_HEIGHT = 13;
+
 /** Groups that the sensitivity plot shows. */
 export const LARGEST_RANKING = 30;
+
+/** Characters of a name beside its bar. */
+const LONGEST_NAME = 40;
 
 /** Value of one metric after every step, with the float network's and the least that is allowed. */
 export async function trajectoryPlot({ trace }: Report, metric: ReportedMetric): Promise<string | undefined> {
@@ -25,6 +33,8 @@ export async function trajectoryPlot({ trace }: Report, metric: ReportedMetric):
     }: ${step.explanation}`,
   }));
   const levels = levelsOf(metric);
+  const shown = [...levels.map(({ level }) => level), ...points.map(({ value }) => value).filter(isNumber)];
+  const pixels = TRAJECTORY_HEIGHT / (Math.max(...shown) - Math.min(...shown) || 1);
   const x = {
     field: "attempt",
     type: "quantitative" as const,
@@ -41,7 +51,7 @@ export async function trajectoryPlot({ trace }: Report, metric: ReportedMetric):
   return await renderPlot(
     {
       width: WIDTH,
-      height: 240,
+      height: TRAJECTORY_HEIGHT,
       layer: [
         {
           data: { values: levels },
@@ -52,15 +62,23 @@ export async function trajectoryPlot({ trace }: Report, metric: ReportedMetric):
             strokeDash: { field: "dash", type: "nominal", scale: null },
           },
         },
-        {
-          data: { values: levels },
-          mark: { type: "text", align: "left", dx: 6, limit: 160, x: "width", aria: false },
+        ...apart(levels, pixels).map(({ dy, ...level }) => ({
+          data: { values: [level] },
+          mark: {
+            type: "text" as const,
+            align: "left" as const,
+            dx: 6,
+            dy,
+            limit: 160,
+            x: "width" as const,
+            aria: false,
+          },
           encoding: {
             y: { ...y, field: "level" },
             text: { field: "label" },
-            color: { field: "color", type: "nominal", scale: null },
+            color: { field: "color", type: "nominal" as const, scale: null },
           },
-        },
+        })),
         {
           data: { values: points.filter(({ kept }) => kept) },
           mark: { type: "line", strokeWidth: 2, color: COLORS.int8, interpolate: "step-after", aria: false },
@@ -91,6 +109,14 @@ function levelsOf({ baseline, threshold, direction }: ReportedMetric) {
   return [...levels, { level, label: `allowed ${formatValue(level)}`, color: COLORS.ink, dash: [5, 4] }];
 }
 
+/** Levels with the shift in pixels that keeps the labels of two from lying on each other. */
+function apart<T extends { readonly level: number }>(levels: readonly T[], pixels: number): (T & { dy: number })[] {
+  const [first, second] = levels;
+  const gap = first && second ? (first.level - second.level) * pixels : Infinity;
+  const missing = Math.max(0, LABEL_HEIGHT - Math.abs(gap)) / 2;
+  return levels.map((level, index) => ({ ...level, dy: (index === 0) === (gap > 0) ? -missing : missing }));
+}
+
 function actionColor(action: ReportedStep["action"]): string {
   if (action === "revert") return KINDS.reverted.color;
   return action === "mend" ? KINDS.mended.color : KINDS.int8.color;
@@ -119,7 +145,12 @@ export async function sensitivityPlot(report: Report): Promise<string | undefine
     type: "nominal",
     sort: null,
     title: null,
-    axis: { ticks: false, domain: false },
+    // The ends of names tell layers apart, their beginnings are mostly the same.
+    axis: {
+      ticks: false,
+      domain: false,
+      labelExpr: `length(datum.label) > ${LONGEST_NAME} ? "…" + slice(datum.label, ${1 - LONGEST_NAME}) : datum.label`,
+    },
   } as const;
   const x = { field: "gain", type: "quantitative", title: "Score above the last group's" } as const;
   return await renderPlot(

@@ -70,6 +70,35 @@ Deno.test("renderHtmlReport() shows the essentials without scripts", async () =>
   assert.equal(count(page, /<td class="number" data-order="5000">5,000<\/td>/g), 1);
 });
 
+Deno.test("renderHtmlReport() keeps the labels of the float network and of the target apart however close they are", async () => {
+  const [first] = SAMPLE_REPORT.metrics;
+  for (const direction of ["higher_better", "lower_better"] as const) {
+    const metrics = [{ ...first!, threshold: 0.0001, direction }];
+    const page = await renderHtmlReport({ ...SAMPLE_REPORT, metrics });
+    const heightOf = (label: string) => {
+      const [, height] = new RegExp(`translate\\([-\\d.]+,([-\\d.]+)\\)"[^>]*>${label}`).exec(page) ?? [];
+      return Number(height);
+    };
+    const gap = heightOf("allowed ") - heightOf("float ");
+    assert.ok(direction === "higher_better" ? gap > 12 : gap < -12, `${direction}: ${gap}`);
+  }
+});
+
+Deno.test("renderHtmlReport() folds long lists of layers, and breaks and cuts long names where they are alike", async () => {
+  const [first, second, third] = SAMPLE_REPORT.groups;
+  const long = `/backbone/stages/${"block/".repeat(8)}conv/Conv`;
+  const nodes = Array.from({ length: 12 }, (_, index) => `node${index}`);
+  const ranking = { metric: "accuracy", samples: 50, scores: [{ group: long, score: 0.9 }] };
+  const page = await renderHtmlReport({
+    ...SAMPLE_REPORT,
+    groups: [first!, second!, { ...third!, name: long, nodes }],
+    trace: SAMPLE_REPORT.trace.map((step) => step.ranking ? { ...step, ranking } : step),
+  });
+  assert.ok(page.includes("<summary>12 layers</summary>node0, node1"));
+  assert.ok(page.includes("/backbone/<wbr>stages/<wbr>block/"));
+  assert.ok(page.includes(`>…${long.slice(-39)}<`), "beside its bar the end of the name");
+});
+
 Deno.test("renderHtmlReport() says when the target was missed, or when there was none", async () => {
   const missed = await renderHtmlReport({ ...SAMPLE_REPORT, reached: false });
   assert.ok(missed.includes("Target not reached"));

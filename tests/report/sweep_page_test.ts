@@ -56,6 +56,27 @@ Deno.test("renderSweepPlot() labels models, not drops, and stands alone", async 
   assert.equal([...svg.matchAll(/>≤ 0\.02, 0\.05</g)].length, 2, "one mark for two drops, in both panels");
 });
 
+Deno.test("renderSweepPlot() puts the labels of models that are close to each other apart", async () => {
+  const rows = [row(0.001, 0.001, 0.5), row(0.002, 0.0012, 0.51), row(0.003, 0.0014, 0.52), row(0.1, 0.02, 1)];
+  const labels = textsOf(await renderSweepPlot({ ...SWEEP, rows })).filter(({ text }) => text.startsWith("≤"));
+  assert.equal(labels.length, 8);
+  for (const [index, one] of labels.entries()) {
+    for (const other of labels.slice(index + 1)) {
+      const isNear = Math.abs(one.x - other.x) < 20 && Math.abs(one.y - other.y) < 10 && one.anchor === other.anchor;
+      assert.ok(!isNear || one.panel !== other.panel, `${one.text} lies on ${other.text}`);
+    }
+  }
+});
+
+/** Every text with its place in its panel. */
+function textsOf(svg: string) {
+  const [, ...panels] = svg.split(/(?=<g class="mark-group role-scope concat_)/);
+  return panels.flatMap((part, panel) =>
+    [...part.matchAll(/<text text-anchor="(\w+)" transform="translate\(([-\d.]+),([-\d.]+)\)"[^>]*>([^<]*)</g)]
+      .map(([, anchor, x, y, text]) => ({ panel, anchor, x: Number(x), y: Number(y), text: text ?? "" }))
+  );
+}
+
 Deno.test("renderSweepPage() leads to the report of every drop, and lets no name become markup", async () => {
   const page = await renderSweepPage(SWEEP);
   for (const { maximalDrop } of SWEEP.rows) assert.ok(page.includes(`<a href="${maximalDrop}/report.html">`));
