@@ -117,7 +117,7 @@ export { renderSweepPage } from "./src/report/sweep_page.ts";
 export { renderSweepPlot } from "./src/report/sweep_plot.ts";
 export { renderHtmlReport } from "./src/report/html_report.ts";
 export { formatStep, formatSummary, formatValue } from "./src/report/summary.ts";
-export { formatBytes, formatCount, formatPlural, formatSeconds } from "./src/report/table.ts";
+export { formatBytes, formatCount, formatPlural, formatRate, formatSeconds } from "./src/report/table.ts";
 export { drawGraph, pictureOf } from "./src/api/draw_graph.ts";
 
 // What the functions above take and give.

@@ -1,6 +1,7 @@
 /** `evaluate`: metrics of a model, float or QDQ. */
 import {
   evaluateModel,
+  formatRate,
   formatSeconds,
   formatTable,
   formatValue,
@@ -62,7 +63,7 @@ export async function runEvaluate(context: Context, path: string, options: Evalu
   const rows = metrics.map(({ name }) => [name, formatValue(values[name])]);
   const text = formatTable([
     ...rows,
-    ["samples", `${samples} in ${formatSeconds(seconds)} (${Math.round(samples / seconds)}/s)`],
+    ["samples", `${samples} in ${formatSeconds(seconds)} (${formatRate(samples / seconds)}/s)`],
     ["adapter", `${runtime.adapter.description}${runtime.adapter.isSoftware ? " (software)" : ""}`],
   ]);
   printResult(context, options, text, {

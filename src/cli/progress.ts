@@ -1,5 +1,5 @@
 /** Progress of work on samples: bars on a terminal, now and then a line in a pipe. */
-import { formatCount, formatSeconds } from "../../mod.ts";
+import { formatCount, formatRate, formatSeconds } from "../../mod.ts";
 import type { LiveRow, Terminal } from "./terminal.ts";
 
 /** In a pipe, time after which work that is still under way is told of, in ms. */
@@ -68,7 +68,7 @@ export class Progress {
     if (!(rate > 0) || !Number.isFinite(rate)) return count;
     const share = this.#share(done / total);
     const left = this.#part ? (now - this.#begun) / 1000 * (1 - share) / share : (total - done) / rate;
-    return `${count}, ${formatCount(rate)}/s, ${formatSeconds(left)} left`;
+    return `${count}, ${formatRate(rate)}/s, ${formatSeconds(left)} left`;
   }
 
   /** Share of all parts. Nobody knows how many passes a part takes: each is taken for half of what is left of it. */

@@ -69,9 +69,12 @@ export function tensorFromProto(proto: TensorProto, readExternal?: ReadExternal)
   const dtype = dtypeOf(proto.dataType);
   const shape = (proto.dims ?? []).map((dim) => toNumber(dim));
   const length = elementCount(shape);
-  if (shape.some((extent) => extent < 0) || !Number.isSafeInteger(length)) {
+  const isNegative = shape.some((extent) => extent < 0);
+  if (isNegative || !Number.isSafeInteger(length)) {
     throw new ModelError(
-      `Cannot read tensor "${name}": found shape ${formatShape(shape)}, expected extents of at least 0`,
+      `Cannot read tensor "${name}": found shape ${formatShape(shape)}, expected ${
+        isNegative ? "extents of at least 0" : "as many elements as memory can hold"
+      }`,
     );
   }
   const raw = rawBytes(proto, { name, byteLength: length * BYTES_OF[dtype], readExternal });

@@ -1,5 +1,5 @@
 /** What a quantization would do and cost, and the text that says so. */
-import { formatBytes, formatCount, formatPlural, formatSeconds, formatTable } from "./table.ts";
+import { formatBytes, formatCount, formatPlural, formatRate, formatSeconds, formatTable } from "./table.ts";
 
 /** A group as it would be scored. */
 export interface ForecastGroup {
@@ -103,7 +103,7 @@ export function formatForecast(forecast: Forecast): string {
       ["Batch", formatCount(forecast.batchSize)],
       ["Recipes", candidates.join("; ")],
       ["Groups", `${formatCount(groups.length)}${skipped.length === 0 ? "" : `; in float stay ${skipped.join(", ")}`}`],
-      ["Speed", `${formatCount(1 / secondsPerSample)} samples/s, measured on ${formatCount(forecast.timedSamples)}`],
+      ["Speed", `${formatRate(1 / secondsPerSample)} samples/s, measured on ${formatCount(forecast.timedSamples)}`],
       ["Adapter", forecast.adapter],
     ]),
     "",

@@ -3,7 +3,7 @@ import { isWithin } from "../accuracy/drop.ts";
 import { usualCandidate } from "./precision_kind.ts";
 import type { Report, ReportedGroup, ReportedMetric } from "./report.ts";
 import type { ReportedStep } from "./steps.ts";
-import { formatBytes, formatCount, formatPlural, formatSeconds, formatTable } from "./table.ts";
+import { formatBytes, formatCount, formatPlural, formatRate, formatSeconds, formatTable } from "./table.ts";
 
 /** Where the results lie. */
 export interface ResultPaths {
@@ -70,7 +70,7 @@ export function formatValue(value: number | null | undefined): string {
 export function formatStep(step: ReportedStep, metric: string, threshold?: number): string {
   const { action, value, drop, kept, explanation, seconds, samples, ranking } = step;
   const what = formatAction(step);
-  const speed = samples > 0 && seconds > 0 ? `, ${formatCount(samples / seconds)} samples/s` : "";
+  const speed = samples > 0 && seconds > 0 ? `, ${formatRate(samples / seconds)} samples/s` : "";
   const time = `(${formatSeconds(seconds)}${speed})`;
   if (ranking) {
     const best = ranking.scores[0];

@@ -40,6 +40,11 @@ export function formatCount(count: number): string {
   return Math.round(count).toLocaleString("en-US");
 }
 
+/** @internal What a second brings, `1,234` or, below 10, `0.47`: two digits tell a slow run from one that stands still. */
+export function formatRate(perSecond: number): string {
+  return perSecond < 9.95 ? perSecond.toPrecision(2) : formatCount(perSecond);
+}
+
 /** @internal `1 group`, `3 groups`. */
 export function formatPlural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { formatValue } from "../../src/report/summary.ts";
-import { formatBytes, formatCount, formatPlural, formatSeconds, formatTable } from "../../src/report/table.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatPlural,
+  formatRate,
+  formatSeconds,
+  formatTable,
+} from "../../src/report/table.ts";
 
 Deno.test("formatTable() aligns texts left and numbers right without trailing blanks", () => {
   assert.equal(
@@ -10,7 +17,7 @@ Deno.test("formatTable() aligns texts left and numbers right without trailing bl
   assert.equal(formatTable([]), "");
 });
 
-Deno.test("formatBytes(), formatCount(), formatPlural() and formatSeconds() read well at their borders", () => {
+Deno.test("formatBytes(), formatCount(), formatPlural(), formatRate() and formatSeconds() read well at their borders", () => {
   assert.deepEqual([0, 1023, 1024, 10240, 1048576 * 1.5].map(formatBytes), [
     "0 bytes",
     "1023 bytes",
@@ -20,6 +27,7 @@ Deno.test("formatBytes(), formatCount(), formatPlural() and formatSeconds() read
   ]);
   assert.equal(formatCount(1234567.4), "1,234,567");
   assert.deepEqual([0, 1, 2].map((count) => formatPlural(count, "group")), ["0 groups", "1 group", "2 groups"]);
+  assert.deepEqual([0.04321, 0.5, 1, 9.94, 9.96, 1234].map(formatRate), ["0.043", "0.50", "1.0", "9.9", "10", "1,234"]);
   assert.deepEqual([0.04, 9.94, 59.4, 59.9, 60, 3599.7, 3661].map(formatSeconds), [
     "0.0 s",
     "9.9 s",
