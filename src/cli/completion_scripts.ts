@@ -110,7 +110,12 @@ ${commands.map((command) => `    '${command.name}:${zshText(command.description)
 ${bodies.join("\n")}
   esac
 }
-compdef _${name} ${name}
+# Read as a file of fpath, this is the function; read by source, it only defines it.
+if [[ $funcstack[1] == _${name} ]]; then
+  _${name} "$@"
+else
+  compdef _${name} ${name}
+fi
 `;
 }
 
@@ -130,11 +135,13 @@ function fishScript(name: string, commands: readonly CompletedCommand[]): string
     return [
       `complete -c ${name} -n __fish_use_subcommand -f -a ${command} -d ${fishText(description)}`,
       ...(argument === "files" ? [] : [`${when} -f${Array.isArray(argument) ? ` -a '${argument.join(" ")}'` : ""}`]),
-      ...options.map(({ flag, description: text, value, isOptional }) =>
-        `${when} ${flag.startsWith("--") ? "-l" : "-s"} ${flag.replace(/^-+/, "")}${
-          fishValue(isOptional ? undefined : value)
-        } -d ${fishText(text)}`
-      ),
+      ...options.flatMap(({ flag, description: text, value, isOptional }) => {
+        const option = `${when} ${flag.startsWith("--") ? "-l" : "-s"} ${flag.replace(/^-+/, "")}`;
+        const shown = `${option}${fishValue(isOptional ? undefined : value)} -d ${fishText(text)}`;
+        // In a line of their own, the words of a value do not each repeat what the option means.
+        if (!Array.isArray(value)) return [shown];
+        return [`${option} ${isOptional ? "-f" : "-x"} -a '${value.join(" ")}'`, shown];
+      }),
     ];
   });
   return `# Completion of ${name} in fish: ${name} completion fish | source\n${lines.join("\n")}\n`;
@@ -143,7 +150,7 @@ function fishScript(name: string, commands: readonly CompletedCommand[]): string
 function fishValue(value: Completed | undefined): string {
   if (value === undefined) return "";
   if (value === "files") return " -r -F";
-  return value === "text" ? " -x" : ` -x -a '${value.join(" ")}'`;
+  return " -x";
 }
 
 function fishText(text: string): string {

@@ -1,14 +1,20 @@
-/** The bash script in bash itself; those of other shells by what they contain. */
+/** The scripts of bash and fish in the shells themselves where they are installed; all by what they contain. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { PARAMETERS } from "../../mod.ts";
 import { withFolder } from "../data/fixtures.ts";
 import { assertRefused, runCli } from "../support/command_line.ts";
 
-const hasBash = await new Deno.Command("bash", { args: ["-c", "type complete"] }).output().then(
-  ({ success }) => success,
-  () => false,
-);
+function hasShell(shell: string): Promise<boolean> {
+  return new Deno.Command(shell, { args: ["-c", "type complete"] }).output().then(
+    ({ success }) => success,
+    () => false,
+  );
+}
+
+const hasBash = await hasShell("bash");
+const hasFish = await hasShell("fish");
+if (!hasFish) console.error("SKIPPED: completion in fish itself (no fish here)");
 const script = (await runCli(["completion", "bash"])).out;
 
 /** What bash offers for the last of `words` (a new one where it is empty), in a folder. */
@@ -68,7 +74,7 @@ Deno.test("completion has every option of quantize in every shell", async () => 
     assert.equal(code, 0);
     assert.match(
       out,
-      shell === "bash" ? /^complete -F _hf hf$/m : shell === "zsh" ? /^compdef _hf hf$/m : /^complete -c hf /m,
+      shell === "bash" ? /^complete -F _hf hf$/m : shell === "zsh" ? /^ {2}compdef _hf hf$/m : /^complete -c hf /m,
     );
     for (const flag of flags) assert.ok(out.includes(`${mark}${flag}`), `${shell} has ${flag}`);
     // An apostrophe of a description that is not escaped would end a quote.
@@ -95,3 +101,26 @@ Deno.test(
       assert.ok(success);
     }),
 );
+
+Deno.test("fish offers options with what they mean, and words of values without", { ignore: !hasFish }, async () => {
+  const { out } = await runCli(["completion", "fish"]);
+  const ask = async (line: string) => {
+    const { stdout } = await new Deno.Command("fish", {
+      args: ["--no-config", "-c", `${out}\ncomplete -C '${line}'`],
+    }).output();
+    return new TextDecoder().decode(stdout).trim().split("\n");
+  };
+  assert.match((await ask("holdfast quantize --pres")).join("|"), /^--preset\t[^|]*performance[^|]*$/);
+  assert.deepEqual(await ask("holdfast quantize --drop-type "), ["absolute", "relative"]);
+  assert.deepEqual(await ask("holdfast quantize --mend="), ["--mend=false", "--mend=true"]);
+  assert.match((await ask("holdfast ra")).join("|"), /^rank\t[^|]+$/);
+});
+
+Deno.test("the script of zsh completes at once where zsh takes it for the function, as from a file of fpath", async () => {
+  const { out } = await runCli(["completion", "zsh"]);
+  assert.ok(out.startsWith("#compdef holdfast\n"));
+  assert.match(
+    out,
+    /^if \[\[ \$funcstack\[1\] == _holdfast \]\]; then\n {2}_holdfast "\$@"\nelse\n {2}compdef _holdfast holdfast\nfi$/m,
+  );
+});
