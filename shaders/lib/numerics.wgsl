@@ -24,3 +24,10 @@ fn floored_remainder(a: f32, b: f32) -> f32 {
   if (is_inf(b) && is_finite(a)) { return select(b, a, a == 0.0 || (a < 0.0) == (b < 0.0)); }
   return a - b * floor(a / b);
 }
+
+// Halves to the even neighbour; the carry of rounding would turn a NaN into a number.
+fn round_to_bfloat16(x: f32) -> f32 {
+  if (is_nan(x)) { return x; }
+  let bits = bitcast<u32>(x);
+  return bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
+}

@@ -1,6 +1,6 @@
 /** A model put behind a dataset: types bound, passes run, batch size chosen. */
 import { ModelError } from "../base/errors.ts";
-import { elementCount, formatShape, type TensorType } from "../base/tensor.ts";
+import { elementCount, formatShape, isFloat, type TensorType } from "../base/tensor.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { attachDataset, type Feed, feedTypes } from "../evaluate/feed.ts";
 import type { Metric } from "../evaluate/metric.ts";
@@ -134,7 +134,7 @@ function withLeadingBatches(feed: Feed, axes: ReadonlyMap<string, number>): Feed
 /** Throws where a weight is not a number: whatever follows from it would be meaningless. */
 function checkNumbers(graph: Graph): void {
   for (const [name, { data, shape, dtype }] of graph.initializers) {
-    if (dtype !== "float32" && dtype !== "float16" && dtype !== "float64") continue;
+    if (!isFloat(dtype)) continue;
     const index = data.findIndex(Number.isNaN);
     if (index >= 0) {
       throw new ModelError(

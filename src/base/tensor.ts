@@ -9,6 +9,7 @@
 export type DType =
   | "float32"
   | "float16"
+  | "bfloat16"
   | "float64"
   | "int8"
   | "int16"
@@ -24,7 +25,7 @@ export type DType =
 export type Storage = "f32" | "i32" | "u32";
 
 /**
- * Host values. `float16` is held as float32; `int64` and `uint64` as float64, exact to ±2^53, which covers every index
+ * Host values. `float16` and `bfloat16` are held as float32; `int64` and `uint64` as float64, exact to ±2^53, which covers every index
  * and extent; `bool` as 0 and 1 in bytes.
  */
 export type TensorData =
@@ -58,6 +59,7 @@ export interface HostTensor {
 const ARRAY_OF = {
   float32: Float32Array,
   float16: Float32Array,
+  bfloat16: Float32Array,
   float64: Float64Array,
   int8: Int8Array,
   int16: Int16Array,
@@ -78,7 +80,30 @@ export function storageOf(dtype: DType): Storage {
 
 /** Whether `dtype` is a floating-point type. */
 export function isFloat(dtype: DType): boolean {
-  return dtype === "float32" || dtype === "float16" || dtype === "float64";
+  return dtype === "float32" || dtype === "float16" || dtype === "bfloat16" || dtype === "float64";
+}
+
+const WORD = new DataView(new ArrayBuffer(4));
+
+/** The bfloat16 next to a number, halves to the even one: the upper half of a float32, as bits. */
+export function bfloat16Bits(value: number): number {
+  WORD.setFloat32(0, value);
+  const bits = WORD.getUint32(0);
+  // The carry of rounding would turn a NaN into a number.
+  if (Number.isNaN(value)) return bits >>> 16 | 0x40;
+  return (bits + 0x7fff + (bits >>> 16 & 1)) >>> 16;
+}
+
+/** The number that 16 bits are as bfloat16. */
+export function bfloat16FromBits(bits: number): number {
+  WORD.setUint32(0, bits << 16);
+  return WORD.getFloat32(0);
+}
+
+/** A value of a float type as it is handed out, whatever it is computed in. */
+export function roundTo(dtype: DType, value: number): number {
+  if (dtype === "float16") return Math.f16round(value);
+  return dtype === "bfloat16" ? bfloat16FromBits(bfloat16Bits(value)) : value;
 }
 
 /** Number of elements of a tensor of this shape; 1 for rank 0. */

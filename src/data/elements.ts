@@ -1,12 +1,12 @@
 /** Raw array bytes into host values. */
 import { DatasetError } from "../base/errors.ts";
-import { allocate, type DType, type TensorData } from "../base/tensor.ts";
+import { allocate, bfloat16FromBits, type DType, type TensorData } from "../base/tensor.ts";
 
 /** Bytes of one element as it lies in a file. */
 export function bytesPerElement(dtype: DType): number {
   if (dtype === "float64" || dtype === "int64" || dtype === "uint64") return 8;
   if (dtype === "float32" || dtype === "int32" || dtype === "uint32") return 4;
-  return dtype === "float16" || dtype === "int16" || dtype === "uint16" ? 2 : 1;
+  return ["float16", "bfloat16", "int16", "uint16"].includes(dtype) ? 2 : 1;
 }
 
 /**
@@ -56,6 +56,7 @@ const ELEMENT_READER: Readonly<Record<DType, ElementReader>> = {
   float32: (view, offset, little) => view.getFloat32(offset, little),
   float64: (view, offset, little) => view.getFloat64(offset, little),
   float16: (view, offset, little) => halfToNumber(view.getUint16(offset, little)),
+  bfloat16: (view, offset, little) => bfloat16FromBits(view.getUint16(offset, little)),
   int8: (view, offset) => view.getInt8(offset),
   int16: (view, offset, little) => view.getInt16(offset, little),
   int32: (view, offset, little) => view.getInt32(offset, little),

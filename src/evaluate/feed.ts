@@ -1,6 +1,6 @@
 /** Puts a dataset in front of a network: which input gets what, and the normalization as a node of the graph. */
 import { DatasetError, ModelError } from "../base/errors.ts";
-import { elementCount, formatShape, type HostTensor, type TensorType } from "../base/tensor.ts";
+import { elementCount, formatShape, type HostTensor, isFloat, type TensorType } from "../base/tensor.ts";
 import type { Dataset, SampleInput } from "../data/dataset.ts";
 import { withInitializers } from "../graph/edit.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
@@ -98,7 +98,7 @@ function remedyFor({ dtype, shape }: SampleInput, expected: readonly (number | s
 
 /** Puts a NormalizeSamples node before an input. Bytes without normalization go through it with mean 0 and deviation 1. */
 function normalized(graph: Graph, input: ValueInfo, stored: SampleInput): Graph {
-  if (input.dtype !== "float32" && input.dtype !== "float16") {
+  if (!isFloat(input.dtype) || input.dtype === "float64") {
     throw new ModelError(
       `Cannot feed input "${input.name}": it takes ${input.dtype}, the dataset stores ${stored.dtype}`,
     );

@@ -1,6 +1,15 @@
 /** TensorProto ⇄ host tensors: every storage form of the schema, and data in external files. */
 import { ModelError, UnsupportedError } from "../base/errors.ts";
-import { allocate, type DType, elementCount, formatShape, type HostTensor, type TensorData } from "../base/tensor.ts";
+import {
+  allocate,
+  bfloat16Bits,
+  bfloat16FromBits,
+  type DType,
+  elementCount,
+  formatShape,
+  type HostTensor,
+  type TensorData,
+} from "../base/tensor.ts";
 import { onnx, type TensorProto, toNumber } from "./proto.ts";
 
 /** Element types by their number in the schema. */
@@ -17,6 +26,7 @@ const DTYPE_OF: Readonly<Record<number, DType>> = {
   11: "float64",
   12: "uint32",
   13: "uint64",
+  16: "bfloat16",
 };
 const NUMBER_OF = new Map(Object.entries(DTYPE_OF).map(([number, dtype]) => [dtype, Number(number)]));
 const NAME_OF: Readonly<Record<number, string>> = {
@@ -24,7 +34,6 @@ const NAME_OF: Readonly<Record<number, string>> = {
   8: "string",
   14: "complex64",
   15: "complex128",
-  16: "bfloat16",
   17: "float8e4m3fn",
   18: "float8e4m3fnuz",
   19: "float8e5m2",
@@ -36,6 +45,7 @@ const NAME_OF: Readonly<Record<number, string>> = {
 const BYTES_OF: Readonly<Record<DType, number>> = {
   float32: 4,
   float16: 2,
+  bfloat16: 2,
   float64: 8,
   int8: 1,
   int16: 2,
@@ -142,6 +152,8 @@ function fromRaw(raw: Uint8Array, dtype: DType, length: number, name: string): T
       return new Float64Array(buffer);
     case "float16":
       return new Float32Array(new Float16Array(buffer));
+    case "bfloat16":
+      return Float32Array.from(new Uint16Array(buffer), bfloat16FromBits);
     case "int64":
       return Float64Array.from(new BigInt64Array(buffer), Number);
     case "uint64":
@@ -169,6 +181,7 @@ function fromFields(proto: TensorProto, dtype: DType, length: number, name: stri
   }
   const data = allocate(dtype, length);
   for (let index = 0; index < length; index++) data[index] = toNumber(values[index]);
+  if (dtype === "bfloat16") return data.map(bfloat16FromBits);
   return dtype === "float16" ? halvesFromBits(data) : data;
 }
 
@@ -188,7 +201,7 @@ function fieldOf(proto: TensorProto, dtype: DType): readonly (number | { toNumbe
   }
 }
 
-/** int32_data carries float16 as bit patterns. */
+/** int32_data carries float16 and bfloat16 as bit patterns. */
 function halvesFromBits(bits: TensorData): Float32Array {
   return new Float32Array(new Float16Array(Uint16Array.from(bits).buffer));
 }
@@ -198,6 +211,8 @@ function toRaw(tensor: HostTensor): Uint8Array {
   switch (dtype) {
     case "float16":
       return new Uint8Array(Float16Array.from(data).buffer);
+    case "bfloat16":
+      return new Uint8Array(Uint16Array.from(data, bfloat16Bits).buffer);
     case "int64":
       return new Uint8Array(
         BigInt64Array.from(data, (value) => clampBigInt(value, -(2n ** 63n), 2n ** 63n - 1n)).buffer,

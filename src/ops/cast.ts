@@ -5,6 +5,7 @@ import {
   elementCount,
   type HostTensor,
   isFloat,
+  roundTo,
   storageOf,
   type TensorType,
 } from "../base/tensor.ts";
@@ -16,7 +17,7 @@ import { integerRange, wrapped } from "./words.ts";
 /** Whether every value of type `from` is a value of type `to` and lies in memory alike. */
 function keepsWords(from: DType, to: DType): boolean {
   if (storageOf(from) !== storageOf(to)) return false;
-  if (isFloat(from)) return to !== "float16" || from === "float16";
+  if (isFloat(from)) return from === to || (to !== "float16" && to !== "bfloat16");
   const [fromLow, fromHigh] = integerRange(from);
   const [low, high] = integerRange(to);
   return low <= fromLow && fromHigh <= high;
@@ -25,6 +26,7 @@ function keepsWords(from: DType, to: DType): boolean {
 /** WGSL expression in `x` that casts: truncation towards zero, then wraparound, as C and NumPy do. */
 function castExpression(from: DType, to: DType): string {
   if (to === "float16") return "unpack2x16float(pack2x16float(vec2<f32>(f32(x), 0.0))).x";
+  if (to === "bfloat16") return "round_to_bfloat16(f32(x))";
   if (isFloat(to)) return "f32(x)";
   if (to === "bool") {
     return isFloat(from) ? "select(0, 1, (bitcast<u32>(x) & 0x7fffffffu) != 0u)" : "select(0, 1, x != T(0))";
@@ -46,8 +48,7 @@ function castTensor(x: HostTensor, dtype: DType): HostTensor {
 
 /** The value to store: typed arrays wrap integers around by themselves, floats saturate at 32 bits first. */
 function castValue(value: number, from: DType, to: DType): number {
-  if (to === "float16") return Math.f16round(value);
-  if (isFloat(to)) return value;
+  if (isFloat(to)) return roundTo(to, value);
   if (to === "bool") return value === 0 ? 0 : 1;
   if (!isFloat(from)) return value;
   const [low, high] = storageOf(to) === "u32" ? [0, 4294967295] : [-2147483648, 2147483647];
@@ -64,6 +65,7 @@ const pairs: readonly [DType, DType][] = [
   ["float32", "int8"],
   ["float32", "bool"],
   ["float32", "float16"],
+  ["float32", "bfloat16"],
   ["float32", "float64"],
   ["int32", "float32"],
   ["int64", "float32"],
@@ -90,6 +92,7 @@ const NUMBERS: Partial<Record<DType, number>> = {
   float16: 10,
   float64: 11,
   uint32: 12,
+  bfloat16: 16,
 };
 
 /** ONNX Cast: floats are cut towards zero, integers wrap around. */

@@ -1,7 +1,7 @@
 import code from "../../shaders/clip.wgsl" with { type: "text" };
 import { dispatch, linearGrid, type Shader, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import { ModelError } from "../base/errors.ts";
-import { elementCount, storageOf } from "../base/tensor.ts";
+import { elementCount, isFloat, storageOf } from "../base/tensor.ts";
 import { defineOp } from "./op.ts";
 import { unaryOp } from "./unary.ts";
 import { isNumber } from "./words.ts";
@@ -67,7 +67,7 @@ const clipByInputs = defineOp<null>({
     return [{ ...x!, data: x!.data.map((value) => Math.min(Math.max(value, floor), ceiling)) }];
   },
   asActivation: ([x, low, high]) => {
-    if (x!.dtype !== "float32" && x!.dtype !== "float16") return undefined;
+    if (!isFloat(x!.dtype) || x!.dtype === "float64") return undefined;
     if ((low && !low.value) || (high && !high.value)) return undefined;
     return { kind: "clip", alpha: low?.value?.[0] ?? -LARGEST_FLOAT, beta: high?.value?.[0] ?? LARGEST_FLOAT };
   },

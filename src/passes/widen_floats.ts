@@ -1,5 +1,5 @@
-/** Turns float16 and float64 networks into float32 ones, which is what kernels compute in. */
-import type { DType, HostTensor } from "../base/tensor.ts";
+/** Turns float16, bfloat16 and float64 networks into float32 ones, which is what kernels compute in. */
+import { type DType, type HostTensor, isFloat } from "../base/tensor.ts";
 import type { AttributeValue } from "../graph/attributes.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { dataTypeNumber } from "../onnx/tensor.ts";
@@ -14,7 +14,7 @@ const DTYPE_ATTRIBUTES: ReadonlyMap<string, string> = new Map([
   ["HannWindow", "output_datatype"],
 ]);
 
-/** Whether anything in the graph is float16 or float64. */
+/** Whether anything in the graph is a float other than float32. */
 export function hasOtherFloats(graph: Graph): boolean {
   return graph.inputs.some(({ dtype }) => isOther(dtype)) || graph.outputs.some(({ dtype }) => isOther(dtype)) ||
     [...graph.initializers.values()].some(({ dtype }) => isOther(dtype));
@@ -34,7 +34,7 @@ export function widenFloats(graph: Graph): Graph {
 }
 
 function isOther(dtype: DType): boolean {
-  return dtype === "float16" || dtype === "float64";
+  return isFloat(dtype) && dtype !== "float32";
 }
 
 function widened(dtype: DType): DType {
@@ -47,7 +47,7 @@ function widenTensor(tensor: HostTensor): HostTensor {
 
 function widenNode(node: Node): Node {
   const dtypeAttribute = DTYPE_ATTRIBUTES.get(node.type);
-  const others = [dataTypeNumber("float16"), dataTypeNumber("float64")];
+  const others = (["float16", "bfloat16", "float64"] as const).map(dataTypeNumber);
   const attributes = new Map([...node.attributes].map(([name, attribute]): [string, AttributeValue] => {
     if (attribute.type === "tensor") return [name, { type: "tensor", value: widenTensor(attribute.value) }];
     if (attribute.type === "graph") return [name, { type: "graph", value: widenFloats(attribute.value) }];

@@ -1,4 +1,5 @@
 /** Subgraphs of attention that stay in float: masks, and what stands between softmax and the product with the values. */
+import { isFloat } from "../base/tensor.ts";
 import type { Node } from "../graph/graph.ts";
 import type { GraphView } from "./graph_view.ts";
 import { MOVEMENT, operandBesideConstant } from "./operands.ts";
@@ -81,6 +82,6 @@ function maskChain(view: GraphView, value: string): Node[] | undefined {
 /** Whether a constant's lowest element is far below anything that is computed: a masked place. */
 function isMaskConstant(view: GraphView, value: string | undefined): boolean {
   const tensor = value === undefined ? undefined : view.typed.graph.initializers.get(value);
-  if (!tensor || (tensor.dtype !== "float32" && tensor.dtype !== "float16" && tensor.dtype !== "float64")) return false;
+  if (!tensor || !isFloat(tensor.dtype)) return false;
   return tensor.data.some((element) => element <= -MASK_MAGNITUDE);
 }

@@ -23,6 +23,12 @@ Deno.test("differenceOf() rounds what is handed out as float16", () => {
   assert.match(differenceOf(half(0.50414), half(0.5048828125), closeness) ?? "", /^has 1 of 1 elements off/);
 });
 
+Deno.test("differenceOf() takes bfloat16 one step away, not two", () => {
+  const brain = (value: number) => hostTensor("bfloat16", [1], [value]);
+  assert.equal(differenceOf(brain(1.0079), brain(1), closeness), undefined);
+  assert.match(differenceOf(brain(1.015625), brain(1), closeness) ?? "", /^has 1 of 1 elements off/);
+});
+
 Deno.test("differenceOf() refuses NaN and infinities on one side only", () => {
   for (const [actual, expected] of [[NaN, 1], [1, NaN], [Infinity, 1], [1, Infinity], [-Infinity, Infinity]] as const) {
     assert.match(compare([actual], [expected]) ?? "", /^has 1 of 1 elements off/, `${actual} for ${expected}`);
