@@ -4,6 +4,7 @@
  */
 import { findTestFolders, type Verdict, verifyFolders } from "../mod.ts";
 import { OPERATORS } from "../src/ops/registry.ts";
+import { LOOSER } from "../src/api/closeness.ts";
 import { OPSET_RANGE } from "../src/graph/import.ts";
 import { INLINED } from "../src/passes/inline_control_flow.ts";
 
@@ -70,8 +71,10 @@ function document(verdicts: readonly Verdict[]): string {
     "# Operators",
     "",
     "Written by `deno task conformance`: the tests that the ONNX standard ships for its operators (Debian's package " +
-    `\`${PACKAGE}\`, ONNX 1.12), run on the GPU. A float counts as right within 1e-3 relative and 1e-7 absolute, anything ` +
-    "else only if it is equal.",
+    `\`${PACKAGE}\`, ONNX 1.12), run on the GPU. A float counts as right within 1e-3 relative and 1e-7 absolute ` +
+    `(${
+      Object.entries(LOOSER).map(([type, { absolute, reason }]) => `${type} ${absolute} absolute: ${reason}`).join("; ")
+    }), anything else only if it is equal.`,
     "",
     `In all ${verdicts.length} tests: ${count("passed")} passed, ${count("failed")} wrong, ${
       count("unsupported")

@@ -38,6 +38,19 @@ export function differenceOf(actual: HostTensor, expected: HostTensor, closeness
   }`;
 }
 
+/** Operators whose tests need another absolute tolerance, with the reason. */
+export const LOOSER: Readonly<Record<string, { readonly absolute: number; readonly reason: string }>> = {
+  DFT: {
+    absolute: 1e-6,
+    reason: "sums of terms a thousand million times as large as the result, which single precision cannot hold apart",
+  },
+};
+
+/** The tolerance for a network of these operators. */
+export function closenessFor(operators: readonly string[], { relative, absolute }: Closeness): Closeness {
+  return { relative, absolute: Math.max(absolute, ...operators.map((type) => LOOSER[type]?.absolute ?? 0)) };
+}
+
 /** One step of bfloat16 is more than the tolerances of tests, and sums in another order may end a step apart. */
 const BFLOAT16_STEP = 2 ** -7;
 

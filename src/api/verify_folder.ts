@@ -8,7 +8,7 @@ import { decodeModel, decodeTensorProto } from "../onnx/decode.ts";
 import { tensorFromProto } from "../onnx/tensor.ts";
 import { Session } from "../run/session.ts";
 import { planFor, runBound } from "./bound_plan.ts";
-import { type Closeness, differenceOf } from "./closeness.ts";
+import { type Closeness, closenessFor, differenceOf } from "./closeness.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** What is found out about a folder on the way, kept even where the check fails. */
@@ -48,7 +48,7 @@ export async function checkFolder(
     const outputs = await runBound(runtime, session, bound, inputs);
     for (const [place, wanted] of expected.entries()) {
       const output = outputs[place];
-      const difference = output ? differenceOf(output, wanted, closeness) : "is missing";
+      const difference = output ? differenceOf(output, wanted, closenessFor(check.operators, closeness)) : "is missing";
       if (difference !== undefined) return `output "${graph.outputs[place]?.name}" of ${set} ${difference}`;
     }
   }

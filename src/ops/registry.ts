@@ -23,6 +23,7 @@ import { determinant } from "./determinant.ts";
 import { dynamicQuantizeLinear } from "./dynamic_quantize_linear.ts";
 import { einsum } from "./einsum.ts";
 import { expand } from "./expand.ts";
+import { dft, dftOld, stft } from "./fourier.ts";
 import { gather } from "./gather.ts";
 import { gatherElements } from "./gather_elements.ts";
 import { gatherND } from "./gather_nd.ts";
@@ -39,6 +40,7 @@ import { lrn } from "./lrn.ts";
 import { MATH_OPERATORS } from "./math_functions.ts";
 import { matmul } from "./matmul.ts";
 import { maxUnpool } from "./max_unpool.ts";
+import { melWeightMatrix } from "./mel_weight_matrix.ts";
 import { nonMaxSuppression } from "./non_max_suppression.ts";
 import { nonZero } from "./non_zero.ts";
 import { NORMALIZATION_OPERATORS } from "./normalizations.ts";
@@ -98,6 +100,8 @@ export const OPERATORS: readonly OpDef[] = [
   depthToSpace,
   dequantizeLinear,
   determinant,
+  dft,
+  dftOld,
   dropout,
   dynamicQuantizeLinear,
   einsum,
@@ -118,6 +122,7 @@ export const OPERATORS: readonly OpDef[] = [
   matmul,
   matmulInteger,
   maxUnpool,
+  melWeightMatrix,
   nonMaxSuppression,
   nonZero,
   ...NORMALIZATION_OPERATORS,
@@ -149,6 +154,7 @@ export const OPERATORS: readonly OpDef[] = [
   ...SOFTMAX_OPERATORS,
   spaceToDepth,
   split,
+  stft,
   tile,
   topK,
   transpose,

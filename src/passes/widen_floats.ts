@@ -12,6 +12,7 @@ const DTYPE_ATTRIBUTES: ReadonlyMap<string, string> = new Map([
   ["EyeLike", "dtype"],
   ["HammingWindow", "output_datatype"],
   ["HannWindow", "output_datatype"],
+  ["MelWeightMatrix", "output_datatype"],
 ]);
 
 /** Whether anything in the graph is a float other than float32. */

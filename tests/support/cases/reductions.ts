@@ -8,6 +8,7 @@ import {
   filledShapeOf,
   flag,
   integers,
+  known,
   pictures,
   shapeAndAxis,
   shapeOf,
@@ -164,5 +165,67 @@ export const REDUCING: Families = {
       filledShapeOf(2, 4).chain((shape) =>
         fc.constantFrom(1, -1).map((axis) => ({ inputs: [f32(...shape)], attributes: { axis } }))
       ),
+  },
+  fourier: {
+    operators: ["DFT"],
+    draw: () =>
+      fc.record({
+        shape: filledShapeOf(1, 3),
+        kind: fc.constantFrom("real", "complex", "oneSided", "inverse", "realInverse"),
+        size: fc.constantFrom(undefined, 1, 6, 9),
+        at: fc.nat(),
+      }).map(({ shape, kind, size, at }) => {
+        const axis = at % shape.length;
+        const isComplex = kind !== "real" && kind !== "oneSided";
+        // Half a spectrum of one element would be that of no signal.
+        const length = size ?? (kind === "realInverse" && shape[axis] === 1 ? 2 : undefined);
+        return {
+          inputs: [
+            f32(...shape, isComplex ? 2 : 1),
+            length === undefined ? undefined : integers([length], []),
+            integers([axis - shape.length - 1], []),
+          ],
+          attributes: {
+            inverse: kind === "inverse" || kind === "realInverse" ? 1 : 0,
+            onesided: kind === "oneSided" || kind === "realInverse" ? 1 : 0,
+          },
+          tolerance: { absolute: 1e-3, reason: "sums of many terms in another order" },
+        };
+      }),
+  },
+  frames: {
+    operators: ["STFT"],
+    draw: () =>
+      fc.record({
+        batch: fc.integer({ min: 1, max: 3 }),
+        size: fc.constantFrom(1, 4, 7, 16, 33),
+        more: fc.integer({ min: 0, max: 40 }),
+        step: fc.integer({ min: 1, max: 9 }),
+        onesided: flag,
+        hasWindow: fc.boolean(),
+      }).map(({ batch, size, more, step, onesided, hasWindow }) => ({
+        inputs: [
+          f32(batch, size + more, 1),
+          integers([step], []),
+          hasWindow ? f32(size) : undefined,
+          integers([size], []),
+        ],
+        attributes: { onesided },
+      })),
+  },
+  melBands: {
+    operators: ["MelWeightMatrix"],
+    draw: () =>
+      fc.record({
+        bands: fc.integer({ min: 1, max: 40 }),
+        length: fc.constantFrom(8, 33, 512),
+        low: fc.constantFrom(0, 60),
+        high: fc.constantFrom(3000, 4000),
+      }).map(({ bands, length, low, high }) => ({
+        inputs: [
+          ...[bands, length, 8000].map((one) => integers([one], [])),
+          ...[low, high].map((one) => known("float32", [one], [])),
+        ],
+      })),
   },
 };
