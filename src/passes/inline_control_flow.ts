@@ -1,17 +1,18 @@
-/** Replaces If, Loop and Attention by the nodes that they run, where that is known before anything runs. */
-import { UnsupportedError } from "../base/errors.ts";
-import { sameShape } from "../base/shape.ts";
+/** Replaces If, Loop, Scan and Attention by the nodes that they run, where that is known before anything runs. */
+import { ModelError, UnsupportedError } from "../base/errors.ts";
+import { normalizeAxis, sameShape } from "../base/shape.ts";
 import { formatShape, type HostTensor, hostTensor, knownType, type TensorType } from "../base/tensor.ts";
-import type { AttributeValue } from "../graph/attributes.ts";
+import { AttributeReader } from "../graph/attributes.ts";
 import { capturedBy } from "../graph/captures.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { inferNode, isDataDependent } from "../ops/infer.ts";
 import { findOperator } from "../ops/registry.ts";
 import { resolveNode } from "../ops/resolve.ts";
+import { bodyOf, plainNode, renameCaptures } from "./bodies.ts";
 import { expandAttention } from "./expand_attention.ts";
 
 /** Operators that this pass replaces, with the opset that they came with. */
-export const INLINED: ReadonlyMap<string, number> = new Map([["Attention", 23], ["If", 1], ["Loop", 1]]);
+export const INLINED: ReadonlyMap<string, number> = new Map([["Attention", 23], ["If", 1], ["Loop", 1], ["Scan", 9]]);
 
 /** Most iterations that a Loop is unrolled to. */
 const MAX_ITERATIONS = 4096;
@@ -58,9 +59,14 @@ class Inliner {
       throw new UnsupportedError(`Cannot inline control flow: it has more than ${MAX_ADDED} nodes in all iterations`);
     }
     if (!isInlined(node)) this.#push(node);
-    else if (!this.#hasTypes([...node.inputs, ...capturedBy(node)])) this.nodes.push(node);
+    else if (this.#opset < INLINED.get(node.type)!) {
+      throw new UnsupportedError(
+        `Cannot inline ${node.type} node "${node.name}": not supported in opset ${this.#opset}`,
+      );
+    } else if (!this.#hasTypes([...node.inputs, ...capturedBy(node)])) this.nodes.push(node);
     else if (node.type === "If") this.#addIf(node);
     else if (node.type === "Attention") this.#addAttention(node);
+    else if (node.type === "Scan") this.#addScan(node);
     else this.#addLoop(node);
   }
 
@@ -83,9 +89,6 @@ class Inliner {
   }
 
   #addAttention(node: Node): void {
-    if (this.#opset < INLINED.get(node.type)!) {
-      throw new UnsupportedError(`Cannot expand Attention node "${node.name}": not supported in opset ${this.#opset}`);
-    }
     const { nodes, constants } = expandAttention(node, this.#types);
     for (const [name, tensor] of constants) this.#constant(name, tensor);
     for (const one of nodes) this.#push(one);
@@ -150,19 +153,87 @@ class Inliner {
     });
   }
 
-  /** Scan outputs of all iterations along a new first axis. */
-  #stack(output: string, parts: readonly string[], node: Node): void {
+  /** One iteration per element along the scanned axes, which must be as long. */
+  #addScan(node: Node): void {
+    const raw = new AttributeReader(node.attributes);
+    const count = raw.int("num_scan_inputs", 0);
+    const states = node.inputs.length - count;
+    const scanned = node.inputs.slice(states);
+    const body = bodyOf(node, "body");
+    const results = body.outputs.length - states;
+    if (count < 1 || states < 0 || results < 0 || body.inputs.length !== node.inputs.length) {
+      throw new ModelError(
+        `Cannot unroll Scan node "${node.name}": found ${node.inputs.length} inputs, ${count} of them scanned, and a body of ` +
+          `${body.inputs.length} inputs and ${body.outputs.length} outputs`,
+      );
+    }
+    const listOf = (name: string, length: number) => raw.numbers(name) ?? new Array<number>(length).fill(0);
+    const [inputAxes, inputDirections] = [listOf("scan_input_axes", count), listOf("scan_input_directions", count)];
+    const [outputAxes, outputDirections] = [
+      listOf("scan_output_axes", results),
+      listOf("scan_output_directions", results),
+    ];
+    const axes = scanned.map((name, place) =>
+      normalizeAxis(inputAxes[place] ?? 0, this.#types.get(name)!.shape.length)
+    );
+    const extents = scanned.map((name, place) => this.#types.get(name)!.shape[axes[place]!]!);
+    const [trips] = extents as [number];
+    if (extents.some((extent) => extent !== trips)) {
+      throw new ModelError(
+        `Cannot unroll Scan node "${node.name}": its scanned axes have ${extents.join(", ")} elements`,
+      );
+    }
+    if (trips > MAX_ITERATIONS) {
+      throw new UnsupportedError(`Cannot unroll Scan node "${node.name}": more than ${MAX_ITERATIONS} iterations`);
+    }
+    let carried: readonly string[] = node.inputs.slice(0, states);
+    const rows: string[][] = Array.from({ length: results }, () => []);
+    for (let iteration = 0; iteration < trips; iteration++) {
+      const prefix = `${node.name}/${iteration}`;
+      const elements = scanned.map((name, place) => {
+        const at = inputDirections[place] ? trips - 1 - iteration : iteration;
+        return this.#element(`${prefix}/scanned${place}`, name, axes[place]!, at);
+      });
+      const outputs = this.#inline(body, prefix, [...carried, ...elements]);
+      carried = outputs.slice(0, states);
+      rows.forEach((parts, place) => {
+        if (outputDirections[place]) parts.unshift(outputs[states + place]!);
+        else parts.push(outputs[states + place]!);
+      });
+    }
+    node.outputs.forEach((name, place) => {
+      if (name === "") return;
+      if (place < states) this.#alias(name, carried[place]!);
+      else this.#stack(name, rows[place - states]!, node, outputAxes[place - states]);
+    });
+  }
+
+  /** The element at a place along an axis, which it loses. */
+  #element(name: string, source: string, axis: number, place: number): string {
+    const index = this.#constant(`${name}/place`, hostTensor("int64", [], [place]));
+    this.#push({
+      ...plainNode("Gather", name, [source, index], [name]),
+      attributes: new Map([["axis", { type: "int", value: axis }]]),
+    });
+    return name;
+  }
+
+  /** Scan outputs of all iterations along a new axis, the first unless stated. */
+  #stack(output: string, parts: readonly string[], node: Node, axis = 0): void {
     if (parts.length === 0) {
-      throw new UnsupportedError(`Cannot unroll Loop node "${node.name}": it has no iterations to scan`);
+      throw new UnsupportedError(`Cannot unroll ${node.type} node "${node.name}": it has no iterations to scan`);
     }
     const rows = parts.map((part, place) => {
       const type = this.#types.get(part);
       if (!type) {
-        throw new UnsupportedError(`Cannot unroll Loop node "${node.name}": the shape of "${part}" is not known`);
+        throw new UnsupportedError(
+          `Cannot unroll ${node.type} node "${node.name}": the shape of "${part}" is not known`,
+        );
       }
+      const rank = type.shape.length + 1;
       const shape = this.#constant(
         `${output}/row_shape`,
-        hostTensor("int64", [type.shape.length + 1], [1, ...type.shape]),
+        hostTensor("int64", [rank], type.shape.toSpliced(normalizeAxis(axis, rank), 0, 1)),
       );
       const row = `${output}/row${place}`;
       this.#push(plainNode("Reshape", row, [part, shape], [row]));
@@ -170,7 +241,7 @@ class Inliner {
     });
     this.#push({
       ...plainNode("Concat", `${output}/stack`, rows, [output]),
-      attributes: new Map([["axis", { type: "int", value: 0 }]]),
+      attributes: new Map([["axis", { type: "int", value: axis }]]),
     });
   }
 
@@ -214,37 +285,4 @@ class Inliner {
     }
     return value;
   }
-}
-
-function plainNode(type: string, name: string, inputs: readonly string[], outputs: readonly string[]): Node {
-  return { name, type, domain: "", inputs, outputs, attributes: new Map() };
-}
-
-function bodyOf(node: Node, name: string): Graph {
-  const attribute = node.attributes.get(name);
-  if (attribute?.type !== "graph") {
-    throw new UnsupportedError(`Cannot inline ${node.type} node "${node.name}": attribute "${name}" is missing`);
-  }
-  return attribute.value;
-}
-
-/** Bodies inside a body read the renamed values of what surrounds them; their own names shadow. */
-function renameCaptures(node: Node, rename: (name: string) => string): Node["attributes"] {
-  return new Map([...node.attributes].map(([key, attribute]): [string, AttributeValue] => {
-    if (attribute.type !== "graph") return [key, attribute];
-    const body = attribute.value;
-    const own = new Set([
-      ...body.inputs.map((input) => input.name),
-      ...body.initializers.keys(),
-      ...body.nodes.flatMap((inner) => inner.outputs),
-    ]);
-    const outer = (name: string) => own.has(name) ? name : rename(name);
-    const nodes = body.nodes.map((inner) => ({
-      ...inner,
-      inputs: inner.inputs.map(outer),
-      attributes: renameCaptures(inner, outer),
-    }));
-    const outputs = body.outputs.map((output) => ({ ...output, name: outer(output.name) }));
-    return [key, { type: "graph", value: { ...body, nodes, outputs } }];
-  }));
 }

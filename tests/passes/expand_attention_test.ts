@@ -210,6 +210,6 @@ Deno.test("inlineControlFlow() refuses an Attention whose heads do not fit", () 
   const old = { ...graphOf(form, operandsOf(form)), opset: 22 };
   assert.throws(
     () => inlineControlFlow(old, typesOf(operandsOf(form), false)),
-    { name: "UnsupportedError", message: 'Cannot expand Attention node "attention": not supported in opset 22' },
+    { name: "UnsupportedError", message: 'Cannot inline Attention node "attention": not supported in opset 22' },
   );
 });

@@ -92,6 +92,46 @@ Deno.test("inlineControlFlow() ends a loop when its condition turns false", () =
   assert.deepEqual(evaluate(doubling(5), { n: int(10), x: float(1) }), [2, 4, 8]);
 });
 
+/** Running sums of x along its last axis, from behind or from the front; y lists them in the order asked for. */
+function runningSums(directions: readonly [number, number], outputAxis: number): Graph {
+  const body = graph({
+    inputs: ["sum", "element"],
+    outputs: ["sum2", "scan"],
+    nodes: [node("Add", ["sum", "element"], ["sum2"]), node("Identity", ["sum2"], ["scan"])],
+  });
+  const scan = node("Scan", ["zero", "x"], ["last", "y"], { body });
+  const lists = {
+    scan_input_axes: [-1],
+    scan_input_directions: [directions[0]],
+    scan_output_axes: [outputAxis],
+    scan_output_directions: [directions[1]],
+  };
+  const attributes = new Map([
+    ...scan.attributes,
+    ["num_scan_inputs", { type: "int" as const, value: 1 }] as const,
+    ...Object.entries(lists).map(([name, value]) => [name, { type: "ints" as const, value }] as const),
+  ]);
+  return graph({ inputs: ["x"], outputs: ["y"], nodes: [{ ...scan, attributes }], constants: { zero: float(0, 0) } });
+}
+
+Deno.test("inlineControlFlow() unrolls a scan along any axis and in either direction", () => {
+  const x = hostTensor("float32", [2, 3], [1, 2, 4, 10, 20, 40]);
+  assert.deepEqual(evaluate(runningSums([0, 0], 0), { x }), [1, 10, 3, 30, 7, 70]);
+  assert.deepEqual(evaluate(runningSums([0, 0], -1), { x }), [1, 3, 7, 10, 30, 70]);
+  assert.deepEqual(evaluate(runningSums([1, 0], 1), { x }), [4, 6, 7, 40, 60, 70]);
+  assert.deepEqual(evaluate(runningSums([1, 1], 1), { x }), [7, 6, 4, 70, 60, 40]);
+});
+
+Deno.test("inlineControlFlow() refuses scans over no elements and those of opset 8", () => {
+  const types = new Map<string, TensorType>([["x", { dtype: "float32", shape: [2, 0] }]]);
+  const one = runningSums([0, 0], 0);
+  assert.throws(() => inlineControlFlow(one, types), /Scan node "Scan_last": it has no iterations to scan/);
+  assert.throws(
+    () => inlineControlFlow({ ...one, opset: 8 }, types),
+    /Scan node "Scan_last": not supported in opset 8/,
+  );
+});
+
 Deno.test("inlineControlFlow() refuses a loop whose trip count is computed at run time", () => {
   const types = new Map<string, TensorType>([["n", { dtype: "int64", shape: [] }], ["x", {
     dtype: "float32",

@@ -189,6 +189,7 @@ export const REDUCING: Families = {
             inverse: kind === "inverse" || kind === "realInverse" ? 1 : 0,
             onesided: kind === "oneSided" || kind === "realInverse" ? 1 : 0,
           },
+          range: [-1, 1],
           tolerance: { absolute: 1e-3, reason: "sums of many terms in another order" },
         };
       }),
@@ -211,6 +212,7 @@ export const REDUCING: Families = {
           integers([size], []),
         ],
         attributes: { onesided },
+        range: [-1, 1],
       })),
   },
   melBands: {
