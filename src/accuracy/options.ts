@@ -191,7 +191,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     type: "boolean",
     default: true,
     potDefault: false,
-    description: "Whether float groups are tried in int8 again once the target is met.",
+    description:
+      "Whether float groups are tried in int8 again once the target is met, and POT's way where it may need fewer of them.",
   },
   {
     pot: "revert",

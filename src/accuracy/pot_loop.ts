@@ -1,6 +1,6 @@
 /** The reverting loop as OpenVINO POT runs it, decision for decision, weaknesses included (spec: POT's reverting loop). */
 import { dropIn, potWorstTarget, type Target } from "./drop.ts";
-import { revertedCandidate, revertibleGroups, withGroup } from "./problem.ts";
+import { revertedCandidate, revertedGroups, revertibleGroups, withGroup } from "./problem.ts";
 import { rankedOrder, rankGroups } from "./ranking.ts";
 import { measure, meetsTarget, recordState, type Run, type State } from "./run.ts";
 import type { LoopEnd } from "./search.ts";
@@ -24,8 +24,9 @@ interface PotLoop {
  * Reverts groups from `start` until the target is met, none is left, or the iterations are used up. Ends with the last state. With
  * several metrics POT's rules can undo the same step again and again; then the run ends with a warning, in the state that POT never
  * leaves.
+ * Gives up where a state that misses the target has `most` groups in float besides those of `start`.
  */
-export async function potLoop(run: Run, start: State): Promise<LoopEnd> {
+export async function potLoop(run: Run, start: State, most = Infinity): Promise<LoopEnd> {
   const target = potWorstTarget(run.targets, start.drops);
   const reference = dropIn(start.drops, target.name);
   const loop: PotLoop = {
@@ -37,6 +38,7 @@ export async function potLoop(run: Run, start: State): Promise<LoopEnd> {
     toleratesWorse: true,
     seen: new Set(),
   };
+  const held = revertedGroups(run.problem.groups, start.assignment).length;
   await rankAgain(run, loop);
   for (let iteration = 0; iteration < run.options.maxIterNum; iteration++) {
     const index = loop.list.shift();
@@ -59,6 +61,7 @@ export async function potLoop(run: Run, start: State): Promise<LoopEnd> {
       );
       break;
     }
+    if (revertedGroups(run.problem.groups, loop.current.assignment).length - held >= most) break;
   }
   return { path: loop.path, reached: false, exhausted: false };
 }
@@ -105,6 +108,6 @@ function accept(loop: PotLoop, state: State): void {
 }
 
 async function rankAgain(run: Run, loop: PotLoop): Promise<void> {
-  const ranking = await rankGroups(run, loop.current, loop.target);
-  loop.list = rankedOrder(run, ranking.groups, loop.target.name).map(({ group }) => group);
+  const ranking = await rankGroups(run, loop.current, loop.target, "pot");
+  loop.list = rankedOrder(run, ranking.groups, loop.target.name, "pot").map(({ group }) => group);
 }

@@ -1,6 +1,6 @@
 /** How much each group would win back if it alone were reverted: scores on the ranking subset, and the order they give. */
 import type { Assignment, Evaluation } from "../base/precision.ts";
-import type { Target } from "./drop.ts";
+import type { Compatibility, Target } from "./drop.ts";
 import type { MetricView } from "./metric_view.ts";
 import { revertedCandidate, revertibleGroups, withGroup } from "./problem.ts";
 import { regressionsOf, type Run, type State } from "./run.ts";
@@ -25,7 +25,12 @@ export interface Ranking {
  * Scores every group that can be reverted in `state`, on the samples that `state` broke: for `target` alone under POT's rule, for
  * all metrics in turn otherwise. Records the step.
  */
-export async function rankGroups(run: Run, state: State, target: Target): Promise<Ranking> {
+export async function rankGroups(
+  run: Run,
+  state: State,
+  target: Target,
+  ties: Compatibility = run.options.compatibility,
+): Promise<Ranking> {
   const { problem: { groups }, options } = run;
   const indices = await subsetOf(run, state, target);
   const candidates = revertibleGroups(groups, state.assignment);
@@ -37,7 +42,7 @@ export async function rankGroups(run: Run, state: State, target: Target): Promis
   const scores = await scoreAssignments(run, state.assignment, reverted, indices);
   const ranked = candidates.map((group, place) => ({ group, scores: scores[place] ?? {} }));
   const ranking = { groups: ranked, indices };
-  const order = rankedOrder(run, ranked, target.name);
+  const order = rankedOrder(run, ranked, target.name, ties);
   run.trace.record({
     action: "rank",
     assignment: state.assignment,
@@ -77,14 +82,18 @@ export async function scoreAssignments(
 /**
  * Groups best first. Ties in the score: fewer multiply-accumulates first, then graph order; under POT's rule the larger name first.
  */
-export function rankedOrder(run: Run, ranked: readonly RankedGroup[], metric: string): RankedGroup[] {
-  const { problem: { groups }, options } = run;
-  const isPot = options.compatibility === "pot";
+export function rankedOrder(
+  run: Run,
+  ranked: readonly RankedGroup[],
+  metric: string,
+  ties: Compatibility = run.options.compatibility,
+): RankedGroup[] {
+  const { problem: { groups } } = run;
   return [...ranked].sort((a, b) => {
     const difference = compare(scoreIn(b.scores, metric), scoreIn(a.scores, metric));
     if (difference !== 0) return difference;
     const [first, second] = [groups[a.group], groups[b.group]];
-    if (isPot) return compare(second?.name ?? "", first?.name ?? "");
+    if (ties === "pot") return compare(second?.name ?? "", first?.name ?? "");
     return compare(first?.macs ?? 0, second?.macs ?? 0) || a.group - b.group;
   });
 }

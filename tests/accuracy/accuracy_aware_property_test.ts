@@ -120,6 +120,32 @@ Deno.test("runAccuracyAware() reverts no more than POT when errors add up and on
   );
 });
 
+Deno.test("runAccuracyAware() reverts no more groups than POT on the same scores, whatever the interactions", async () => {
+  let reached = 0;
+  for (let seed = 0; seed < 120; seed++) {
+    const errors = {
+      groupCount: 9,
+      sampleCount: 40,
+      seed,
+      interaction: [0, 0.5, 2][seed % 3] ?? 0,
+      hasEqualCosts: true,
+    };
+    const options = { metrics: [{ name: "accuracy" }], maximalDrop: seed < 60 ? 0.02 : 0.1, rankingSubsetSize: 40 };
+    const told: unknown[] = [];
+    const ours = await runAccuracyAware(inventedProblem(errors), options, { onStep: (step) => told.push(step) });
+    assert.deepEqual(told.at(-1), ours.trace.at(-1), "the way to the result is told last");
+    const pots = await runAccuracyAware(inventedProblem(errors), { ...options, compatibility: "pot" });
+    if (!pots.reached) continue;
+    reached++;
+    assert.ok(ours.reached);
+    assert.ok(
+      ours.reverted.length <= pots.reverted.length,
+      `seed ${seed}: ${ours.reverted} instead of ${pots.reverted}`,
+    );
+  }
+  assert.ok(reached > 60, `POT reached the target only ${reached} times`);
+});
+
 Deno.test("putBack() leaves no more than what POT reverts, whatever the interactions", async () => {
   let fewer = 0;
   await fc.assert(

@@ -94,7 +94,7 @@ Deno.test("putBack() is off when asked, and under POT's rule unless asked", asyn
 
 Deno.test("putBack() returns a group to the candidate it left", async () => {
   const groups = groupsNamed("ABCD", ["minmax", "quantile"]);
-  const full = dropTable("ABCD", { "-": 0.06, A1: 0.05, A1B: 0.045, AB: 0.044, ABC: 0.01, A1BC: 0.011 });
+  const full = dropTable("ABCD", { "-": 0.06, A: 0.05, A1: 0.05, A1B: 0.045, AB: 0.044, ABC: 0.01, A1BC: 0.011 });
   const plain = { "-": 0, A: 0.5, A1: 0.375, B: 0.25, C: 0.0625, D: 0 };
   const subset = { ...plain, A1B: 0.6, A1B1: 0.375, AB: 0.7, ABC: 0.8, ABC1: 0.7 };
   const problem = tableProblem(groups, { accuracy: { full, subset } });
