@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { create } from "webgpu";
 import type { Dispatch } from "../../src/base/dispatch.ts";
-import { PORTABLE_TARGET } from "../../src/base/kernel_target.ts";
+import { type KernelTarget, PORTABLE_TARGET } from "../../src/base/kernel_target.ts";
 import {
   bindingsOf,
   declareWritable,
@@ -14,6 +14,7 @@ import {
 import { uniformLayout } from "../../src/gpu/uniforms.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
 import { OPERATORS } from "../../src/ops/registry.ts";
+import { blockTiles, convTiles, matmulTiles } from "../../src/ops/tiles.ts";
 import { graphOfCase } from "../support/op_graph.ts";
 
 /** Epilogues to link with: none, and all that the planner can fuse. */
@@ -22,8 +23,31 @@ const EPILOGUES: readonly EpilogueFlags[] = [
   { activation0: "clip", fakeQuant0: true, residual: true, activation1: "relu", fakeQuant1: true },
 ];
 
+/** Kinds of adapters whose kernels need no optional feature. */
+const PLAIN_TARGETS: readonly KernelTarget[] = [PORTABLE_TARGET, { isSoftware: true, lanes: 0 }];
+/** Those with subgroups, of CPUs that take 4, 8 or 16 values at a time. */
+const SUBGROUP_TARGETS: readonly KernelTarget[] = [4, 8, 16].map((lanes) => ({ isSoftware: true, lanes }));
+
+/** Shaders whose text is made for a tile. */
+const TILED = new Set(["matmul", "conv", "conv_transpose", "sliding_block"]);
+
+/** More than the tiles that any shape offers. */
+const MOST_TILES = 8;
+
+/** The target with the default tiles, and with each of the others that tuning may choose. */
+function tuned(target: KernelTarget): KernelTarget[] {
+  return Array.from({ length: MOST_TILES }, (_, place) => ({
+    ...target,
+    tiles: {
+      matmul: (shape) => matmulTiles(shape, target)[place],
+      conv: (shape) => convTiles(shape, target)[place],
+      block: (shape) => blockTiles(shape)[place],
+    },
+  }));
+}
+
 /** Dispatches of all cases, with the case that they come from. */
-function allDispatches(): { address: string; dispatch: Dispatch }[] {
+function allDispatches(target: KernelTarget = PORTABLE_TARGET): { address: string; dispatch: Dispatch }[] {
   return OPERATORS.flatMap((operator) =>
     operator.cases.flatMap((one) => {
       const { graph, inputs } = graphOfCase(operator, one);
@@ -32,7 +56,7 @@ function allDispatches(): { address: string; dispatch: Dispatch }[] {
       const operands = node.inputs.map((name) => name === "" ? undefined : types.get(name));
       const outputs = node.outputs.map((name) => types.get(name)!);
       if (outputs.every((output) => output.value)) return [];
-      return operator.lower(operands, outputs, attributes, PORTABLE_TARGET).dispatches.map((dispatch) => ({
+      return operator.lower(operands, outputs, attributes, target).dispatches.map((dispatch) => ({
         address: `${operator.type} ${one.name}`,
         dispatch,
       }));
@@ -62,10 +86,15 @@ Deno.test("shaders declare one binding for each tensor, and none beyond what eve
   }
 });
 
-Deno.test("shaders pass the validation of Dawn under default limits", async () => {
+/** Kernels that Dawn refuses under default limits, and how many it was shown. */
+async function validate(
+  dispatches: Iterable<{ address: string; dispatch: Dispatch }>,
+  features: readonly GPUFeatureName[] = [],
+): Promise<{ count: number; refused: string[] }> {
   const adapter = await dawn.requestAdapter();
   assert.ok(adapter, "Dawn has its null backend");
-  const device = await adapter.requestDevice();
+  const device = await adapter.requestDevice({ requiredFeatures: [...features] });
+  const enabled = features.map((feature) => `enable ${feature};\n`).join("");
   const seen = new Set<string>();
   const refused: string[] = [];
   for (const { address, dispatch } of dispatches) {
@@ -76,13 +105,35 @@ Deno.test("shaders pass the validation of Dawn under default limits", async () =
         if (seen.has(code)) continue;
         seen.add(code);
         device.pushErrorScope("validation");
-        const module = device.createShaderModule({ code });
+        const module = device.createShaderModule({ code: enabled + code });
         device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: "main" } });
         const error = await device.popErrorScope();
         if (error) refused.push(`${address} (${dispatch.shader.name}): ${error.message}`);
       }
     }
   }
-  assert.ok(seen.size > 50, `only ${seen.size} kernels were seen`);
+  return { count: seen.size, refused };
+}
+
+Deno.test("shaders pass the validation of Dawn under default limits", async () => {
+  const { count, refused } = await validate(dispatches);
+  assert.ok(count > 50, `only ${count} kernels were seen`);
   assert.deepEqual(refused, []);
 });
+
+Deno.test("shaders pass the validation of Dawn with all tiles that tuning may choose", async () => {
+  const { count, refused } = await validate(PLAIN_TARGETS.flatMap(tuned).flatMap(heavyDispatches));
+  assert.ok(count > 50, `only ${count} kernels were seen`);
+  assert.deepEqual(refused, []);
+});
+
+Deno.test("shaders that share operands in subgroups pass the validation of Dawn with all tiles", async () => {
+  const { count, refused } = await validate(SUBGROUP_TARGETS.flatMap(tuned).flatMap(heavyDispatches), ["subgroups"]);
+  assert.ok(count > 50, `only ${count} kernels were seen`);
+  assert.deepEqual(refused, []);
+});
+
+/** Dispatches of the kernels that come in tiles: the others are the same for all targets. */
+function heavyDispatches(target: KernelTarget): { address: string; dispatch: Dispatch }[] {
+  return allDispatches(target).filter(({ dispatch }) => TILED.has(dispatch.shader.name));
+}
