@@ -7,6 +7,7 @@ import type { AccuracyProblem } from "../accuracy/problem.ts";
 import type { Assignment } from "../base/precision.ts";
 import { exportGraph } from "../graph/export.ts";
 import { encodeModel } from "../onnx/encode.ts";
+import { refuseUnexportable } from "../quantize/qdq.ts";
 import type { Session } from "../run/session.ts";
 import { checkLabels, refuseQuantized, refuseWithoutGroups } from "./check_task.ts";
 import { type CandidateList, listCandidates } from "./candidates.ts";
@@ -48,6 +49,7 @@ export async function assembleProblem(
   refuseQuantized(model);
   const bench = await Workbench.open(runtime, model, options);
   refuseWithoutGroups(model, bench.groups, bench.prepared.skipped);
+  refuseUnexportable(bench.prepared);
   if (!options.evaluate) checkLabels(model, bench.data.decisions, options.metrics);
   fit.choose(bench.batchSize);
   bench.notes.push(...fit.notes);

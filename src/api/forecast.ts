@@ -5,6 +5,7 @@ import { elementCount } from "../base/tensor.ts";
 import { nodeMacs } from "../ops/node_macs.ts";
 import { isEqualizable } from "../quantize/equalization.ts";
 import { activationEstimator, needsHistogram } from "../quantize/estimators.ts";
+import { refuseUnexportable } from "../quantize/qdq.ts";
 import type { Forecast, ForecastGroup, ForecastMemory } from "../report/forecast.ts";
 import type { Session } from "../run/session.ts";
 import { candidatesFor, loopOptions } from "./assembled_problem.ts";
@@ -44,6 +45,7 @@ export async function forecastQuantization(
   const equalization = { channelAlignment: false };
   const bench = await Workbench.open(runtime, model, { ...options, journal: undefined, equalization });
   refuseWithoutGroups(model, bench.groups, bench.prepared.skipped);
+  refuseUnexportable(bench.prepared);
   const { decisions } = bench.data;
   checkLabels(model, decisions, options.metrics);
   const groups = describeGroups(bench);

@@ -42,6 +42,11 @@ export function buildQdq(
   return removeDeadNodes(new QdqBuilder(prepared, candidates, assignment, options, raised).build());
 }
 
+/** Throws UnsupportedError for a graph that cannot be written as QDQ, which is known before anything is calibrated. */
+export function refuseUnexportable(prepared: Prepared): void {
+  raiseOpset(prepared.graph, prepared.view.typed.types, QDQ_OPSET);
+}
+
 class QdqBuilder {
   readonly #prepared: Prepared;
   readonly #candidates: readonly Candidate[];

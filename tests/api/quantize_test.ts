@@ -49,6 +49,26 @@ Deno.test("quantizeModel() gives the same bytes every time", needsGpu, async () 
   assert.equal(third.accuracy.trace.at(-1)?.action, "try", "another recipe meets the target");
 });
 
+Deno.test("quantizeModel() refuses what cannot be exported before it calibrates", needsGpu, async () => {
+  // Gemm broadcast its bias only where it was told to.
+  const broadcast = ["broadcast", { type: "int", value: 1 }] as const;
+  const nodes = model.graph.nodes.map((node) =>
+    node.type === "Gemm" ? { ...node, attributes: new Map([...node.attributes, broadcast]) } : node
+  );
+  const old = { ...model, graph: { ...model.graph, nodes, opset: 6 } };
+  const phases: string[] = [];
+  const options: QuantizeOptions = {
+    ...smallOptions(),
+    onEvent: (event) => event.kind === "phase" && phases.push(event.phase),
+  };
+  using runtime = await Runtime.open();
+  await assert.rejects(quantizeModel(runtime, old, options), {
+    name: "UnsupportedError",
+    message: /^Cannot export model: its opset 6 cannot be raised to 13, expected 7 or newer$/,
+  });
+  assert.deepEqual(phases, ["prepare"]);
+});
+
 Deno.test("quantizeModel() labels by confident predictions with annotationFree", needsGpu, async () => {
   const everything = await quantize(smallOptions({ maximalDrop: 1 }));
   assert.equal(everything.samples, 60);
