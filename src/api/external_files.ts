@@ -5,9 +5,9 @@ import type { ReadExternal } from "../onnx/tensor.ts";
 /**
  * Reads parts of files in `folder` ("" for the current one, else with its separator) or below it. Refuses locations that lead out of it,
  * by their text or by symbolic links, and whatever is no plain file; of a file no more is read than was asked for and is there.
+ * `sizes` gets the bytes of each file that was read of.
  */
-export function externalReader(folder: string): ReadExternal {
-  const sizes = new Map<string, number>();
+export function externalReader(folder: string, sizes: Map<string, number> = new Map()): ReadExternal {
   return (location, offset, length) => {
     const path = `${folder}${location}`;
     const read = <T>(step: () => T): T => {

@@ -11,7 +11,7 @@ export interface Model {
   readonly name: string;
   /** @internal The network as the file has it. */
   readonly graph: Graph;
-  /** Size of the file, without external data. */
+  /** Size of the file, and of the files of external data that it reads. */
   readonly byteLength: number;
   /** Hex SHA-256 of the file. */
   readonly sha256: string;
@@ -30,15 +30,16 @@ export interface Model {
 export async function loadModel(source: string | Uint8Array<ArrayBuffer>): Promise<Model> {
   const bytes = typeof source === "string" ? await readModelFile(source) : source;
   const folder = typeof source === "string" ? source.replace(/[^/\\]*$/, "") : undefined;
+  const external = new Map<string, number>();
   const graph = importGraph(
     decodeModel(bytes, typeof source === "string" ? ` "${source}"` : ""),
-    folder === undefined ? undefined : externalReader(folder),
+    folder === undefined ? undefined : externalReader(folder, external),
   );
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return {
     name: typeof source === "string" ? source.replace(/^.*[/\\]/, "").replace(/\.onnx$/i, "") : graph.name || "model",
     graph,
-    byteLength: bytes.length,
+    byteLength: [...external.values()].reduce((sum, size) => sum + size, bytes.length),
     sha256: digest.toHex(),
   };
 }

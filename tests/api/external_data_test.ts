@@ -120,6 +120,15 @@ Deno.test("loadModel() reads of an external file only what a tensor holds", () =
     },
   ));
 
+Deno.test("loadModel() counts the files of external data that it reads", () =>
+  withModel({
+    weights: { location: "parts/weights.bin", offset: "5", length: "24" },
+    places: { location: "parts/weights.bin", offset: "29", length: "24" },
+  }, async (path) => {
+    const { byteLength } = await loadModel(path);
+    assert.equal(byteLength, (await Deno.stat(path)).size + dataFile().length);
+  }));
+
 Deno.test("loadModel() reads no external data for a model given as bytes", () =>
   withModel({ weights: { location: "parts/weights.bin", offset: "5", length: "24" } }, async (path) => {
     await assert.rejects(loadModel(await Deno.readFile(path)), {
