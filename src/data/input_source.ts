@@ -1,6 +1,6 @@
 /** The samples of one network input. */
 import { DatasetError } from "../base/errors.ts";
-import { allocate, type HostTensor, type TensorData } from "../base/tensor.ts";
+import { allocate, elementCount, type HostTensor, isFloat, type TensorData } from "../base/tensor.ts";
 import type { ArrayRows } from "./array_rows.ts";
 import type { ContentHash } from "./content_hash.ts";
 import type { Normalization, Placement, SampleInput } from "./dataset.ts";
@@ -22,7 +22,7 @@ export interface InputSource {
   close(): void;
 }
 
-/** An input whose samples are the rows of an array, as they are. */
+/** An input whose samples are the rows of an array, as they are; reading one with a NaN throws DatasetError. */
 export function arrayInput(
   rows: ArrayRows,
   options: { name: string | undefined; layout: Layout; affine: ChannelAffine | undefined; what: string },
@@ -42,6 +42,7 @@ export function arrayInput(
     names: undefined,
     async read(indices) {
       const values = await rows.rows(indices);
+      if (isFloat(rows.dtype)) refuseNaN(values, indices, elementCount(shape), options.what);
       return narrowed && !(values instanceof Float32Array) ? Float32Array.from(values) : values;
     },
     async hashInto(hash) {
@@ -53,6 +54,16 @@ export function arrayInput(
     },
     close: () => rows.close(),
   };
+}
+
+/** A value that is missing would be left out of every range and then quantized to whatever the runtime likes. */
+function refuseNaN(values: TensorData, indices: readonly number[], stride: number, what: string): void {
+  const broken = values.findIndex(Number.isNaN);
+  if (broken < 0) return;
+  const sample = indices[Math.floor(broken / stride)];
+  throw new DatasetError(
+    `Cannot use sample ${sample} of ${what}: element ${broken % stride} is NaN, expected a number`,
+  );
 }
 
 /** Rows per step of hashing: enough to be fast, little enough not to copy a large file at once. */

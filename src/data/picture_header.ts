@@ -72,7 +72,11 @@ function jpegHeader(bytes: Uint8Array): PictureHeader {
       continue;
     }
     const isFrame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
-    if (isFrame) return { format: "jpeg", height: view.getUint16(offset + 5), width: view.getUint16(offset + 7) };
+    if (isFrame) {
+      const components = bytes[offset + 9];
+      if (components === 4) throw new DatasetError("it is a JPEG of four inks (CMYK), expected gray or RGB");
+      return { format: "jpeg", height: view.getUint16(offset + 5), width: view.getUint16(offset + 7) };
+    }
     offset += 2 + view.getUint16(offset + 2);
   }
   throw new DatasetError("its JPEG data has no frame header; the file is damaged or truncated");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { FoundLabels } from "../../src/data/survey_folder.ts";
 import type { DataSurvey, PictureSizes } from "../../src/data/survey_folder.ts";
 import { parseDatasetConfig } from "../../src/data/dataset_config.ts";
-import type { DType } from "../../src/base/tensor.ts";
+import { type DType, hostTensor } from "../../src/base/tensor.ts";
 import type { Graph } from "../../src/graph/graph.ts";
 import { originOf, pictureInputOf } from "../../src/api/init/network_facts.ts";
 import { normalizationsFor } from "../../src/api/init/normalizations.ts";
@@ -87,6 +87,14 @@ Deno.test("proposeLabels() says why labels cannot be the network's", () => {
     labels: { kind: "text", values: ["a"], characters: undefined },
   };
   assert.match(notes(grid, lines), /there is no file of characters/);
+  const floats = (...shape: number[]): FoundLabels => ({
+    path: "y.npy",
+    samples: 2,
+    labels: { kind: "tensor", tensor: hostTensor("float32", shape, new Float32Array(shape.reduce((a, b) => a * b))) },
+  });
+  assert.match(notes(network(3), floats(2)), /y.npy has values: the network gives 3 for each sample, the labels 1; /);
+  assert.equal(proposeLabels(network(3), [floats(2, 3)]).choices.length, 1);
+  assert.equal(proposeLabels(network(1), [floats(2, 1)]).choices.length, 1);
 });
 
 Deno.test("pictureInputOf() tells channels first from channels last, and finds what scales the input", () => {

@@ -156,4 +156,11 @@ Deno.test("Runner.run() says what is wrong with inputs", needsGpu, async () => {
     () => runner.run({ x: hostTensor("int64", [1], [0]), other: x }),
     /input "x" is int64, expected float32/,
   );
+  const foreign = { dtype: "float32", shape: [1], data: BigInt64Array.of(0n) } as unknown as HostTensor;
+  assert.throws(() => runner.run({ x: foreign, other: x }), /input "x" is a BigInt64Array, expected numbers/);
+  const short = { ...x, data: x.data.subarray(1) };
+  assert.throws(
+    () => runner.run({ x: short, other: x }),
+    /input "x" has 47 elements, expected 48 for shape \[1, 3, 4, 4\]/,
+  );
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { zipSync } from "fflate";
 import { datasetFromArrays } from "../../src/data/memory_dataset.ts";
 import { openDataset } from "../../src/data/open_dataset.ts";
-import { hostTensor } from "../../src/base/tensor.ts";
+import { type HostTensor, hostTensor } from "../../src/base/tensor.ts";
 import { flat, gzip, idx, npy, png, withFolder } from "./fixtures.ts";
 import { refused } from "./refused.ts";
 
@@ -319,6 +319,23 @@ Deno.test("datasetFromArrays() gives samples, labels, names and a hash of the va
     await make([1, 0, 1], hostTensor("float32", [3, 2], [1, 2, 3, 4, 5, 7])).sha256(),
     await dataset.sha256(),
   );
+});
+
+Deno.test("datasetFromArrays() refuses what is no number for each element", async () => {
+  const inputs = { a: hostTensor("float32", [3, 2], [1, 2, 3, 4, 5, NaN]) };
+  const dataset = datasetFromArrays({ inputs });
+  await dataset.read([0, 1]);
+  await assert.rejects(
+    async () => await dataset.read([0, 2]),
+    refused(/^Cannot use sample 2 of input "a": element 1 is NaN, expected a number$/),
+  );
+  const short = { a: { ...inputs.a, data: inputs.a.data.subarray(1) } };
+  assert.throws(
+    () => datasetFromArrays({ inputs: short }),
+    refused(/it has 5 elements, expected 6 for shape \[3, 2\]$/),
+  );
+  const foreign = { a: { dtype: "int64", shape: [1], data: BigInt64Array.of(1n) } as unknown as HostTensor };
+  assert.throws(() => datasetFromArrays({ inputs: foreign }), refused(/it is a BigInt64Array, expected numbers/));
 });
 
 Deno.test("datasetFromArrays() refuses labels that do not fit", () => {

@@ -1,5 +1,6 @@
 /** Which of the labels in a folder are those of a network, and how they have to be counted. */
 import type { FoundLabels } from "../../data/survey_folder.ts";
+import { elementCount } from "../../base/tensor.ts";
 import type { Labels } from "../../data/dataset.ts";
 import type { Graph } from "../../graph/graph.ts";
 import { vectorLength } from "./network_facts.ts";
@@ -76,9 +77,17 @@ function misfitOf({ outputs }: Graph, labels: Labels): string | undefined {
       return rank === undefined || rank === 3 ? undefined : "the network gives no sequence of characters";
     case "annotations":
       return rank !== undefined && rank < 3 && outputs.length === 1 ? "the network gives no boxes" : undefined;
+    case "tensor":
+      return scalarMisfit(vectorLength(outputs[0]), labels.tensor.shape);
     default:
       return undefined;
   }
+}
+
+/** One value a sample is no target of a network that gives several, and most likely a class that was stored as a float. */
+function scalarMisfit(given: number | undefined, shape: readonly number[]): string | undefined {
+  if (given === undefined || given === 1 || elementCount(shape.slice(1)) !== 1) return undefined;
+  return `the network gives ${given} for each sample, the labels 1; classes are stored as integers`;
 }
 
 /** Ways to count class labels for the network's outputs, or why there is none. `rank` orders the choices of all files. */
