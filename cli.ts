@@ -1,4 +1,5 @@
 /** The command line: the only file that prints or exits. */
+import { legible } from "./mod.ts";
 import { runCommandLine } from "./src/cli/program.ts";
 import { reportError } from "./src/cli/report_error.ts";
 import type { Terminal } from "./src/cli/terminal.ts";
@@ -19,14 +20,14 @@ const terminal: Terminal = {
   say(line) {
     bars?.hide();
     try {
-      console.error(line);
+      console.error(legible(line));
     } catch {
       // Where nothing can be said, the exit code and the files still tell.
     }
     bars?.restore();
   },
   showLive(rows) {
-    bars?.show(rows);
+    bars?.show(rows.map((row) => ({ ...row, name: legible(row.name), text: legible(row.text) })));
   },
 };
 

@@ -88,6 +88,7 @@ export { DEFAULT_CLOSENESS, findTestFolders, type Verdict, verifyFolders } from 
 export { VERSION } from "./src/api/version.ts";
 export { encodeProfile, formatProfile, type NodeTime, nodeTimes, type Profile } from "./src/report/profile.ts";
 export { formatDevice } from "./src/report/device_text.ts";
+export { legible } from "./src/report/legible.ts";
 export { formatTable } from "./src/report/table.ts";
 export { type Configuration, parseConfiguration } from "./src/api/settings/configuration.ts";
 export { type GroupDescription, type Inspection, inspectModel, parseInputShape } from "./src/api/inspect.ts";

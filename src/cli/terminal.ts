@@ -1,4 +1,5 @@
 /** Where commands write to. */
+import { legible } from "../../mod.ts";
 
 /** One bar with a name before and figures behind it. */
 export interface LiveRow {
@@ -43,9 +44,12 @@ export interface CommonOptions {
   readonly verbose?: true | undefined;
 }
 
-/** Prints a result: as text, or with --json as the one document on standard output. */
+/**
+ * Prints a result: as text in which names of a model cannot command the terminal, or with --json as the one document on standard
+ * output.
+ */
 export function printResult(context: Context, options: CommonOptions, text: string, document: unknown): void {
-  context.terminal.print(options.json ? JSON.stringify(document, jsonValue, 2) : text);
+  context.terminal.print(options.json ? JSON.stringify(document, jsonValue, 2) : legible(text));
 }
 
 /** JSON has no infinities and no NaN: they become null. Typed arrays become lists. */

@@ -1,5 +1,5 @@
 /** `verify`: folders of the ONNX backend tests on the GPU. */
-import { DEFAULT_CLOSENESS, findTestFolders, type Verdict, verifyFolders } from "../../mod.ts";
+import { DEFAULT_CLOSENESS, findTestFolders, legible, type Verdict, verifyFolders } from "../../mod.ts";
 import { numberOption } from "./number_option.ts";
 import { type CommonOptions, type Context, EXIT, type ExitCode, printResult } from "./terminal.ts";
 
@@ -26,7 +26,7 @@ export async function runVerify(context: Context, paths: readonly string[], opti
       const [done, total] = [verdicts.length, folders.length];
       terminal.showLive([{ name: "Verifying", progress: done / total, text: `${done} of ${total} folders` }]);
     } else {
-      terminal.print(lineOf(verdict));
+      terminal.print(legible(lineOf(verdict)));
     }
   }
   const count = (status: Verdict["status"]) => verdicts.filter((verdict) => verdict.status === status).length;

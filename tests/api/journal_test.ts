@@ -96,13 +96,13 @@ Deno.test("DiskJournal moves a journal of other inputs aside, says which, and de
     await withJournal(path, (journal) => {
       const aside = join(folder, "journal.1.jsonl");
       assert.deepEqual(journal.notes, [
-        `Journal "${path}" was moved to "${aside}": it was made with another model, version`,
+        `Journal "${path}" was moved to "${aside}": it is of a run that differs in model, version`,
       ]);
       assert.equal(journal.get("a"), undefined);
     }, { ...IDENTITY, model: "n", version: "0.2.0" });
     assert.equal(await Deno.readTextFile(join(folder, "journal.1.jsonl")), first);
     await withJournal(path, (journal) => {
-      assert.match(journal.notes.join(), /journal\.2\.jsonl": it was made with another model, version$/);
+      assert.match(journal.notes.join(), /journal\.2\.jsonl": it is of a run that differs in model, version$/);
     });
     await Deno.writeTextFile(path, "notes of mine");
     await withJournal(path, (journal) => {

@@ -92,6 +92,23 @@ Deno.test("inspect lists unsupported operators and succeeds", () => {
   });
 });
 
+Deno.test("no name of a model commands the terminal, in results and in errors", () => {
+  const graph = classifier();
+  const name = "\u001b[2J\u0007\u009bred";
+  const nodes = graph.nodes.map((node) => node.name === "pool" ? { ...node, type: `Twirl${name}` } : node);
+  const loose = nodes.map((node) => node.name === "conv2" ? { ...node, name, inputs: [name] } : node);
+  const given = { "model.onnx": fileOf({ ...graph, nodes }), "loose.onnx": fileOf({ ...graph, nodes: loose }) };
+  return withFolder(given, async (folder) => {
+    const { out } = await runCli(["inspect", join(folder, "model.onnx")]);
+    assert.match(out, /^Not supported: Twirl\ufffd\[2J\ufffd\ufffdred$/m);
+    const { err, code } = await runCli(["inspect", join(folder, "loose.onnx")]);
+    assert.equal(code, 1);
+    assert.match(err, /its input "\ufffd\[2J\ufffd\ufffdred" has no producer$/m);
+    const { operators } = JSON.parse((await runCli(["inspect", join(folder, "model.onnx"), "--json"])).out);
+    assert.ok(operators.some(({ type }: { type: string }) => type === `Twirl${name}`), "scripts get names as they are");
+  });
+});
+
 Deno.test("inspect takes the shapes of inputs that state none", () => {
   const graph = classifier();
   const inputs = graph.inputs.map((input) => ({ ...input, shape: undefined }));

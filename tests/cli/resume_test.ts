@@ -168,7 +168,7 @@ Deno.test(
       const other = await runCli(commandIn(folder, "out", "--limit", "50"));
       assert.match(
         other.err,
-        /^note: Journal ".*" was moved to ".*journal\.1\.jsonl": it was made with another .*configuration/m,
+        /^note: Journal ".*" was moved to ".*journal\.1\.jsonl": it is of a run that differs in .*configuration/m,
       );
       assert.deepEqual(await Deno.readFile(join(folder, "out", "journal.1.jsonl")), journal);
       const restarted = await runCli(commandIn(folder, "out", "--limit", "50", "--restart"));

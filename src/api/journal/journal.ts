@@ -122,7 +122,9 @@ function obstacleIn(lines: readonly JournalLine[], identity: JournalIdentity): s
   if (header.kind !== "header") return "it is damaged at its beginning";
   if (header.format !== JOURNAL_FORMAT) return `it has format ${header.format}, expected ${JOURNAL_FORMAT}`;
   const changed = Object.entries(identity).filter(([name, value]) => header.identity[name] !== value);
-  return changed.length === 0 ? undefined : `it was made with another ${changed.map(([name]) => name).join(", ")}`;
+  return changed.length === 0
+    ? undefined
+    : `it is of a run that differs in ${changed.map(([name]) => name).join(", ")}`;
 }
 
 function recordsOf(lines: readonly JournalLine[], path: string, notes: string[]): Map<string, StoredEvaluation> {
