@@ -1,7 +1,8 @@
 // One invocation computes TILE_ROWS output channels x TILE_COLUMNS adjacent results of one row of a convolution.
 //
 // Weights are packed in tiles of channels (pack_rows.wgsl): [group][channel tile][input channel, kz, ky, kx][TILE_ROWS].
-// Neighbouring invocations take neighbouring tiles of one row of results, then further rows, of the same channels.
+// Neighbouring invocations take neighbouring tiles of one row of results, then further rows, of the same channels. On a CPU
+// (ON_CPU is 1) workgroups run down the channels first, so that their part of x stays in a core's cache.
 // clear, taps and store are generated for the tile (conv_code.ts): the naga compiler does not unroll loops.
 struct Params {
   // Output channels of a group; results of a row; elements between channels of y.
@@ -49,12 +50,17 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   var rest = group.x + group.y * groups.x;
-  let unit = (rest % params.unit_groups) * WORKGROUP_SIZE + lane;
-  rest = rest / params.unit_groups;
-  let row = (rest % params.row_tiles) * TILE_ROWS;
-  let weights = rest % (params.row_tiles * params.groups);
-  rest = rest / params.row_tiles;
+  var unit_group = rest % params.unit_groups;
+  var row_tile = rest / params.unit_groups % params.row_tiles;
+  if (ON_CPU == 1) {
+    row_tile = rest % params.row_tiles;
+    unit_group = rest / params.row_tiles % params.unit_groups;
+  }
+  rest = rest / (params.unit_groups * params.row_tiles);
+  let unit = unit_group * WORKGROUP_SIZE + lane;
+  let row = row_tile * TILE_ROWS;
   let own_group = rest % params.groups;
+  let weights = own_group * params.row_tiles + row_tile;
   let slice = rest / params.groups;
   if (slice >= params.slices) { return; }
 
@@ -94,9 +100,8 @@ fn main(
       }
     }
   }
-  if (unit < params.units) {
-    let y_at = slice * params.slice_y + (image * params.groups + own_group) * params.rows * params.row_stride +
-      y_at_line * params.columns;
-    store(row, column, y_at, own_group * params.rows);
-  }
+  let y_at = slice * params.slice_y + (image * params.groups + own_group) * params.rows * params.row_stride +
+    y_at_line * params.columns;
+  // Past the last column nothing is stored: all lanes have to get there.
+  store(row, select(params.columns, column, unit < params.units), y_at, own_group * params.rows, lane);
 }

@@ -89,5 +89,5 @@ fn main(
   for (var k = first; k < end; k += DEPTH_STEPS) {
     step(a_first + k * (TILE_ROWS / 4), k * params.b_quads, lane);
   }
-  store(row, 0u, 0u, c_at);
+  store(row, 0u, 0u, c_at, lane);
 }

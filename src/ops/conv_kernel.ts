@@ -10,7 +10,7 @@ import { convTile } from "./tiles.ts";
 import { type AxisWindow, threeAxes } from "./sliding_window.ts";
 
 const shader: Shader<
-  "WORKGROUP_SIZE" | "TILE_ROWS" | "TILE_COLUMNS",
+  "WORKGROUP_SIZE" | "TILE_ROWS" | "TILE_COLUMNS" | "ON_CPU",
   | "rows"
   | "columns"
   | "row_stride"
@@ -37,7 +37,7 @@ const shader: Shader<
 > = {
   name: "conv",
   code,
-  constants: ["WORKGROUP_SIZE", "TILE_ROWS", "TILE_COLUMNS"],
+  constants: ["WORKGROUP_SIZE", "TILE_ROWS", "TILE_COLUMNS", "ON_CPU"],
   uniforms: [
     "rows",
     "columns",
@@ -88,12 +88,13 @@ export function lowerConvolution(conv: Convolution, target: KernelTarget): Lower
   const plane = z.output * y.output * x.output;
   const length = batch * groups * channelsOut * plane;
   if (length === 0) return { dispatches: [] };
-  const tile = convTile({
+  const shape = {
     channels: channelsOut,
     width: x.output,
     rows: batch * z.output * y.output,
     depth: kernelRows * x.kernel,
-  }, target);
+  };
+  const tile = { ...convTile(shape, target), isSoftware: target.isSoftware };
   const builder = new LoweringBuilder();
   const matrix = { rowStride: kernelRows * x.kernel, columnStride: 1 };
   const weights = packRows(
@@ -128,7 +129,12 @@ function unrolledTaps(x: AxisWindow, columns: number): UnrolledTaps | undefined 
   return x.kernel <= MAX_TAPS && segmentLength(columns, taps) <= MAX_SEGMENT ? taps : undefined;
 }
 
-function product(conv: Convolution, tile: Tile, weights: Slot, target: Slot): Dispatch {
+function product(
+  conv: Convolution,
+  tile: Tile & { readonly isSoftware: boolean },
+  weights: Slot,
+  target: Slot,
+): Dispatch {
   const [z, y, x] = threeAxes(conv.windows);
   const { batch, groups, channelsIn, channelsOut, hasBias } = conv;
   const columnTiles = Math.ceil(x.output / tile.columns);
@@ -139,7 +145,12 @@ function product(conv: Convolution, tile: Tile, weights: Slot, target: Slot): Di
   const plane = z.output * y.output * x.output;
   return dispatch(shader, {
     bindings: ["x0", "x0", weights, hasBias ? "x2" : "x0", target],
-    constants: { WORKGROUP_SIZE: tile.workgroup, TILE_ROWS: tile.rows, TILE_COLUMNS: tile.columns },
+    constants: {
+      WORKGROUP_SIZE: tile.workgroup,
+      TILE_ROWS: tile.rows,
+      TILE_COLUMNS: tile.columns,
+      ON_CPU: tile.isSoftware ? 1 : 0,
+    },
     uniforms: {
       rows: channelsOut,
       columns: x.output,

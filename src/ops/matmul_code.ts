@@ -13,6 +13,8 @@ export interface MatmulCode {
   /** Steps along the depth that one call makes. */
   readonly steps: number;
   readonly addend: AddendKind;
+  /** Whether alpha and beta are other than 1. */
+  readonly isScaled: boolean;
   /** Runs that the rows of y are whole numbers of. */
   readonly stores: RunLength;
 }
@@ -48,8 +50,8 @@ ${unroll(code.rows, update)}
 ${
     tileStore({
       ...code,
-      alpha: "params.alpha",
-      beta: "params.beta",
+      alpha: code.isScaled ? "params.alpha" : "",
+      beta: code.isScaled ? "params.beta" : "",
       addendRow: "params.c_row",
       addendColumn: "params.c_column",
       rowStride: "params.columns",

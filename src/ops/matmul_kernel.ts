@@ -211,6 +211,7 @@ function product(
       quadStep: tile.isSoftware ? 1 : tile.workgroup,
       steps,
       addend: addendKind(c),
+      isScaled: matmul.alpha !== 1 || (c !== undefined && matmul.beta !== 1),
       stores: runLength(columns),
     }),
     storesQuads: columns % 4 === 0,

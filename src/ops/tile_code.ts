@@ -75,37 +75,53 @@ export interface TileStore {
   readonly quadAt: (quad: number) => string;
   /** Runs that the rows of y are whole numbers of, and are stored in. */
   readonly stores: RunLength;
+  /** Invocations that share an addend per row through broadcasts; 0 for none. All of them have to call the function. */
+  readonly lanes: number;
 }
 
 /**
- * The type `Y` and `store(row, column, y_at, c_at)`, which adds `c` and stores the rows below `params.rows` and the columns
- * below `params.columns`. `column` and `y_at` are for the expressions of the tile.
+ * The type `Y` and `store(row, column, y_at, c_at, lane)`, which adds `c` and stores the rows below `params.rows` and the
+ * columns below `params.columns`. `column` and `y_at` are for the expressions of the tile.
  */
 export function tileStore(tile: TileStore): string {
   const quads = tile.columns / 4;
   return `alias Y = ${runType(tile.stores)};
 ${storeQuad(tile.stores)}
-fn store(row: u32, column: u32, y_at: u32, c_at: u32) {
+fn store(row: u32, column: u32, y_at: u32, c_at: u32, lane: u32) {
 ${tile.addend === "per_column" ? unroll(quads, (quad) => `  let c${quad} = ${addendQuad(tile, "", quad)};`) : ""}
-${tile.rows > ROWS_PER_TURN ? storeInTurns(tile, quads) : unroll(tile.rows, (row) => storeRow(tile, row, quads))}
+${tile.rows > rowsPerTurn(tile) ? storeInTurns(tile, quads) : storeRows(tile, "row", tile.rows, quads)}
 }
 `;
 }
 
-/** Rows whose stores are unrolled: drivers take as long to compile one store as a dozen products. */
-const ROWS_PER_TURN = 4;
+/**
+ * Rows whose stores are unrolled: drivers take as long to compile one store as a dozen products. More of them where lanes
+ * load their addends at once, as moving an accumulator up costs a third of its store.
+ */
+function rowsPerTurn({ rows, lanes }: TileStore): number {
+  return lanes >= 8 && rows % 8 === 0 ? 8 : 4;
+}
 
 /** A loop that stores the first rows and moves all others up: only constants may choose among accumulators. */
 function storeInTurns(tile: TileStore, quads: number): string {
+  const turn = rowsPerTurn(tile);
   const moves = unroll(
-    tile.rows - ROWS_PER_TURN,
-    (row) => unroll(quads, (quad) => `    acc_${row}_${quad} = acc_${row + ROWS_PER_TURN}_${quad};`),
+    tile.rows - turn,
+    (row) => unroll(quads, (quad) => `    acc_${row}_${quad} = acc_${row + turn}_${quad};`),
   );
   return `  let end = min(row + ${tile.rows}u, params.rows);
-  for (var first = row; first < end; first += ${ROWS_PER_TURN}u) {
-${unroll(ROWS_PER_TURN, (row) => storeRow(tile, row, quads))}
+  for (var first = row; first < end; first += ${turn}u) {
+${storeRows(tile, "first", turn, quads)}
 ${moves}
   }`;
+}
+
+/** Stores the accumulators of the first `count` rows, which are those from `start` on. */
+function storeRows(tile: TileStore, start: string, count: number, quads: number): string {
+  const isShared = tile.addend === "per_row" && tile.lanes >= count;
+  const place = `min(${start} + lane, params.rows - 1u)`;
+  const shared = isShared ? `  let c_rows = ${scaled(tile.beta, `c[c_at + ${place} * ${tile.addendRow}]`)};\n` : "";
+  return shared + unroll(count, (row) => storeRow(tile, { start, row, quads, isShared }));
 }
 
 function scaled(factor: string, value: string): string {
@@ -118,21 +134,31 @@ function addendQuad(tile: TileStore, rowTerm: string, quad: number): string {
   return scaled(tile.beta, `vec4<f32>(${[0, 1, 2, 3].map(element).join(", ")})`);
 }
 
-function storeRow(tile: TileStore, row: number, quads: number): string {
+/** A row of a tile: the one after `row` others from `start` on, and whether lanes share its addend. */
+interface StoredRow {
+  readonly start: string;
+  readonly row: number;
+  readonly quads: number;
+  readonly isShared: boolean;
+}
+
+function storeRow(tile: TileStore, { start, row, quads, isShared }: StoredRow): string {
   const addend = (quad: number) => {
     if (tile.addend === "none") return "";
     if (tile.addend === "per_column") return ` + c${quad}`;
-    if (tile.addend === "per_row") return ` + c_row`;
+    if (tile.addend === "per_row") return ` + c_row${row}`;
     return ` + ${addendQuad(tile, `row${row} * ${tile.addendRow} + `, quad)}`;
   };
   const store = (quad: number) =>
     `    store_quad(${scaled(tile.alpha, `acc_${row}_${quad}`)}${addend(quad)}, at + ${tile.quadAt(quad)}, ${
       tile.quadColumn(quad)
     });`;
-  const start = tile.rows > ROWS_PER_TURN ? "first" : "row";
+  const own = scaled(tile.beta, `c[c_at + row${row} * ${tile.addendRow}]`);
+  const shared = `  let c_row${row} = subgroupBroadcast(c_rows, ${row}u);`;
   return `  let row${row} = ${start} + ${row}u;
+${isShared ? shared : ""}
   if (row${row} < params.rows) {
-${tile.addend === "per_row" ? `    let c_row = ${scaled(tile.beta, `c[c_at + row${row} * ${tile.addendRow}]`)};` : ""}
+${tile.addend === "per_row" && !isShared ? `    let c_row${row} = ${own};` : ""}
     let at = row${row} * ${tile.rowStride};
 ${unroll(quads, store)}
   }`;
