@@ -12,13 +12,15 @@ export interface ConvCode {
   /** Runs that the rows of y, and of x, are whole numbers of. */
   readonly stores: RunLength;
   readonly reads: RunLength;
+  /** Width of x where a tile has all results of a row. */
+  readonly whole: number | undefined;
   /** undefined for a loop over the taps of a kernel row. */
   readonly taps: UnrolledTaps | undefined;
 }
 
 /** The types `Q` and `Y` and the functions `clear`, `taps` and `store` that the kernel calls. */
 export function convFunctions(code: ConvCode): string {
-  const segment = rowSegment(code.columns, code.taps, code.reads);
+  const segment = rowSegment(code.columns, code.taps, code.reads, { whole: code.whole });
   return `${accumulators(code.rows, code.columns / 4)}
 ${segment.functions}
 fn taps(line_at: u32, width: u32, first_x: i32, w_at: u32, lane: u32) {

@@ -183,6 +183,7 @@ function product(
       hasBias,
       stores: runLength(x.output),
       reads: runLength(x.input),
+      whole: columnTiles === 1 ? x.input : undefined,
       taps: unrolledTaps(x, tile.columns),
     }),
     storesQuads: x.output % 4 === 0,

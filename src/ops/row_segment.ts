@@ -33,13 +33,14 @@ const WORTH_A_VECTOR = { 1: Infinity, 2: 2, 4: 3 } as const;
 /**
  * Statements that define `s0`, `s1`, …: the elements of the row from `first_x` on, `outside` past its ends, with the
  * functions and the type `Q` that they need. Kernels declare `x: array<f32>` and, over the same buffer, `xq: array<Q>`. Rows
- * start at `line_at` and have `width` elements, a multiple of `reads`; `first_x + before` has to be one too.
+ * start at `line_at` and have `width` elements, a multiple of `reads`; `first_x + before` has to be one too. `whole` is the
+ * width of the input where one tile has all windows of a row: what no window finds inside is then not loaded.
  */
 export function rowSegment(
   columns: number,
   taps: UnrolledTaps | undefined,
   reads: RunLength,
-  outside = "0.0",
+  { outside = "0.0", whole }: { readonly outside?: string; readonly whole?: number | undefined } = {},
 ): { functions: string; loads: string } {
   const run = taps === undefined || (columns * taps.stride) % reads !== 0 ? 1 : reads;
   const functions = `alias Q = ${runType(run)};
@@ -55,16 +56,23 @@ ${
 }`
       : ""
   }`;
-  return { functions, loads: taps ? segmentLoads(columns, taps, run) : "" };
+  return { functions, loads: taps ? segmentLoads(columns, taps, run, { outside, whole }) : "" };
 }
 
-function segmentLoads(columns: number, taps: UnrolledTaps, run: RunLength): string {
+function segmentLoads(
+  columns: number,
+  taps: UnrolledTaps,
+  run: RunLength,
+  { outside, whole }: { readonly outside: string; readonly whole: number | undefined },
+): string {
   const wanted = new Set<number>();
   for (let column = 0; column < columns; column++) {
     for (let kx = 0; kx < taps.kernel; kx++) wanted.add(column * taps.stride + kx * taps.dilation);
   }
-  const runs = Map.groupBy([...wanted].sort((a, b) => a - b), (place) => Math.floor((place - taps.before) / run));
-  const lines: string[] = [];
+  const isOutside = (place: number) => whole !== undefined && (place < taps.before || place >= taps.before + whole);
+  const inside = [...wanted].filter((place) => !isOutside(place)).sort((a, b) => a - b);
+  const runs = Map.groupBy(inside, (place) => Math.floor((place - taps.before) / run));
+  const lines = [...wanted].filter(isOutside).map((place) => `  let s${place} = ${outside};`);
   for (const [number, places] of runs) {
     const start = run * number + taps.before;
     if (places.length < WORTH_A_VECTOR[run]) {

@@ -76,10 +76,11 @@ export function blockTile(
 ): BlockTile | undefined {
   const [, y, x] = threeAxes(windows);
   const tile = blockTileOf({ lines: y.output, columns: x.output, kernel: y.kernel, stride: y.stride, planes }, target);
-  const operations = (lines: number) => lines * tile.columns / 4 * x.kernel * y.kernel;
-  if (segmentLength(tile.columns, x) > MAX_SEGMENT || x.kernel * y.kernel > MAX_TAPS) return undefined;
+  const columns = [tile.columns, 8].find((count) => count <= tile.columns && segmentLength(count, x) <= MAX_SEGMENT);
+  if (columns === undefined || x.kernel * y.kernel > MAX_TAPS) return undefined;
+  const operations = (lines: number) => lines * columns / 4 * x.kernel * y.kernel;
   const lines = [tile.lines, 4, 2, 1].find((count) => count <= tile.lines && operations(count) <= MAX_OPERATIONS);
-  return { ...tile, lines: lines ?? 1 };
+  return { columns, lines: lines ?? 1 };
 }
 
 /** The dispatch of a block whose windows `blockTile` accepts. */
@@ -117,6 +118,8 @@ export function blockDispatch(block: SlidingBlock, tile: BlockTile): Dispatch {
       down: { kernel: y.kernel, stride: y.stride, dilation: y.dilation },
       along: { kernel: x.kernel, stride: x.stride, dilation: x.dilation, before: x.before },
       hasBias: block.bias !== undefined,
+      wholeWidth: columnTiles === 1 ? x.input : undefined,
+      wholeHeight: lineTiles === 1 ? { before: y.before, extent: y.input } : undefined,
       stores: runLength(x.output),
       reads: runLength(x.input),
     }),

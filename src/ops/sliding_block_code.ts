@@ -15,6 +15,9 @@ export interface BlockCode {
   readonly down: Omit<UnrolledTaps, "before">;
   readonly along: UnrolledTaps;
   readonly hasBias: boolean;
+  /** Width of x where a tile has all results of a line; its height where it has all lines, with the padding before them. */
+  readonly wholeWidth: number | undefined;
+  readonly wholeHeight: { readonly before: number; readonly extent: number } | undefined;
   /** Runs that the rows of y, and of x, are whole numbers of. */
   readonly stores: RunLength;
   readonly reads: RunLength;
@@ -24,7 +27,7 @@ export interface BlockCode {
 export function blockFunctions(code: BlockCode): string {
   const { kind, lines, columns, down, along } = code;
   const quads = columns / 4;
-  const segment = rowSegment(columns, along, code.reads, "params.outside");
+  const segment = rowSegment(columns, along, code.reads, { outside: "params.outside", whole: code.wholeWidth });
   const weights = kind === "convolution" ? Math.ceil(down.kernel * along.kernel / 4) : 0;
   return `alias Y = ${runType(code.stores)};
 alias W = ${weights > 0 ? "vec4<f32>" : "f32"};
@@ -44,13 +47,15 @@ ${storeLines(code, quads)}
 `;
 }
 
-/** Lines of x, counted from the first, that some window touches. */
-function inputLines({ lines, down }: BlockCode): number[] {
+/** Lines of x, counted from the first, that some window touches, without those known to be outside. */
+function inputLines({ lines, down, wholeHeight }: BlockCode): number[] {
   const used = new Set<number>();
   for (let line = 0; line < lines; line++) {
     for (let ky = 0; ky < down.kernel; ky++) used.add(line * down.stride + ky * down.dilation);
   }
-  return [...used].sort((a, b) => a - b);
+  const isInside = (line: number) =>
+    !wholeHeight || (line >= wholeHeight.before && line < wholeHeight.before + wholeHeight.extent);
+  return [...used].filter(isInside).sort((a, b) => a - b);
 }
 
 function inputLine(code: BlockCode, input: number, loads: string): string {

@@ -89,16 +89,24 @@ export function convTiles({ channels, width, rows, depth }: ConvShape, { isSoftw
   return [tall, ...others].map((height) => ({ rows: height, columns: wide(height), ...common }));
 }
 
+/**
+ * Longest rows that one invocation on a CPU has all results of, where it loads them in quads: what lies outside is then known
+ * and not loaded.
+ */
+const WHOLE_ROW = 28;
+
 /** Tiles of windows over single planes that a target may choose among, the default one first. */
-export function blockTiles({ lines, columns, kernel, stride }: BlockShape): BlockTile[] {
+export function blockTiles({ lines, columns, kernel, stride }: BlockShape, { isSoftware }: KernelTarget): BlockTile[] {
   const heights = [7, 4, 2, 1];
   const tall = cheapest(heights, (count) => Math.ceil(lines / count) * ((count - 1) * stride + kernel + count));
-  const wide = columns > 4 ? 8 : 4;
+  const whole = 4 * Math.ceil(columns / 4);
+  const takesWhole = isSoftware && kernel <= 3 && columns <= WHOLE_ROW && columns * stride % 4 === 0;
+  const wide = takesWhole ? whole : columns > 4 ? 8 : 4;
   const others = heights.filter((height) => height !== tall && height < 2 * lines);
   return [
     { lines: tall, columns: wide },
     ...others.map((height) => ({ lines: height, columns: wide })),
-    ...(wide === 8 ? [{ lines: tall, columns: 4 }] : []),
+    ...[8, 4].filter((narrow) => narrow < wide).map((narrow) => ({ lines: tall, columns: narrow })),
   ];
 }
 
@@ -130,5 +138,5 @@ export function convTile(shape: ConvShape, target: KernelTarget): Tile {
 
 /** The tile of windows over single planes on a target. */
 export function blockTileOf(shape: BlockShape, target: KernelTarget): BlockTile {
-  return target.tiles?.block?.(shape) ?? blockTiles(shape)[0]!;
+  return target.tiles?.block?.(shape) ?? blockTiles(shape, target)[0]!;
 }

@@ -128,7 +128,11 @@ function openShapes({ nodes, types }: TypedGraph, { kernelTarget, tiles }: Gpu):
         tiles.block(shape) ?? offer(
           "block",
           shape,
-          optionsOf(blockTiles(shape), (tile) => ({ block: () => tile }), (tile) => tiles.setBlock(shape, tile)),
+          optionsOf(
+            blockTiles(shape, kernelTarget),
+            (tile) => ({ block: () => tile }),
+            (tile) => tiles.setBlock(shape, tile),
+          ),
         ),
     };
     operator.lower(inputs, outputs, attributes, { ...kernelTarget, tiles: recorder });

@@ -41,7 +41,7 @@ function tuned(target: KernelTarget): KernelTarget[] {
     tiles: {
       matmul: (shape) => matmulTiles(shape, target)[place],
       conv: (shape) => convTiles(shape, target)[place],
-      block: (shape) => blockTiles(shape)[place],
+      block: (shape) => blockTiles(shape, target)[place],
     },
   }));
 }

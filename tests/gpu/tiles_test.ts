@@ -34,6 +34,8 @@ const LAYERS: Readonly<Record<string, readonly number[]>> = {
   "convolution": [2, 5, 37, 18, 3, 1],
   "convolution of few": [1, 3, 4, 5, 3, 1],
   "depthwise convolution": [2, 6, 6, 14, 3, 6],
+  "depthwise convolution of small planes": [2, 6, 6, 7, 3, 6],
+  "depthwise convolution of wide rows": [1, 3, 3, 28, 3, 3],
 };
 
 function layer([batch, channels, features, size, kernel, group]: readonly number[]): Graph {
@@ -59,7 +61,7 @@ function variants(graph: Graph, shape: readonly number[], target: KernelTarget):
   const recorder: TileChoice = {
     matmul: (own) => void matmulTiles(own, target).forEach((tile) => offer(numbersOf(tile), { matmul: () => tile })),
     conv: (own) => void convTiles(own, target).forEach((tile) => offer(numbersOf(tile), { conv: () => tile })),
-    block: (own) => void blockTiles(own).forEach((tile) => offer(numbersOf(tile), { block: () => tile })),
+    block: (own) => void blockTiles(own, target).forEach((tile) => offer(numbersOf(tile), { block: () => tile })),
   };
   buildPlan(typed, [], { target: { ...target, tiles: recorder } });
   return [...options].map(([name, tiles]) => ({ name, plan: buildPlan(typed, [], { target: { ...target, tiles } }) }));

@@ -165,14 +165,14 @@ function tileChoices(operator: OpDef, one: OpCase, target: KernelTarget): TileCh
   const recorder: TileChoice = {
     matmul: (shape) => note(matmulTiles(shape, target)),
     conv: (shape) => note(convTiles(shape, target)),
-    block: (shape) => note(blockTiles(shape)),
+    block: (shape) => note(blockTiles(shape, target)),
   };
   operator.lower(operands, outputs, attributes, { ...target, tiles: recorder });
   const nth = <T>(tiles: readonly T[], place: number) => tiles[place % tiles.length];
   return Array.from({ length: most - 1 }, (_, index) => ({
     matmul: (shape) => nth(matmulTiles(shape, target), index + 1),
     conv: (shape) => nth(convTiles(shape, target), index + 1),
-    block: (shape) => nth(blockTiles(shape), index + 1),
+    block: (shape) => nth(blockTiles(shape, target), index + 1),
   }));
 }
 
