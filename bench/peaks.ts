@@ -3,6 +3,7 @@ import copyCode from "./kernels/copy.wgsl" with { type: "text" };
 import fmaCode from "./kernels/fma.wgsl" with { type: "text" };
 import type { Gpu } from "../src/gpu/device.ts";
 import { gpuTime, median } from "./measure.ts";
+import { measureProductPeak } from "./product_peak.ts";
 import type { Bench, Section } from "./section.ts";
 
 /** Chains of the FMA kernel, steps of each per iteration, and iterations. */
@@ -92,10 +93,16 @@ export const peaksSection: Section = {
   name: "peaks",
   async run(bench) {
     const { fma, copy } = await measurePeaks(bench);
+    const product = await measureProductPeak(bench);
     return {
       title: "Peaks of the adapter",
       columns: ["measured", "value"],
-      rows: [["multiply-adds without memory, GFLOP/s", fma], ["copy, read and written, GB/s", copy]],
+      rows: [
+        ["multiply-adds without memory, GFLOP/s", fma],
+        ["deep 1×1 convolutions within the cache, GFLOP/s", product],
+        ["the same, % of the multiply-adds", 100 * product / fma],
+        ["copy, read and written, GB/s", copy],
+      ],
       remarks: [],
     };
   },
