@@ -49,6 +49,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
+  ready();
   var rest = group.x + group.y * groups.x;
   var unit_group = rest % params.unit_groups;
   var row_tile = rest / params.unit_groups % params.row_tiles;

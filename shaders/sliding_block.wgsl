@@ -35,6 +35,7 @@ struct Params {
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  ready();
   let index = flat_index(id, groups, WORKGROUP_SIZE);
   if (index >= params.length) { return; }
   let column = (index % params.column_tiles) * TILE_COLUMNS;

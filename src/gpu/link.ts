@@ -56,7 +56,9 @@ export function linkShader(dispatch: Dispatch, flags: EpilogueFlags = PLAIN_EPIL
   const { shader, constants } = dispatch;
   let own = withoutUnused(kernelOf(dispatch));
   if (hasEpilogue(dispatch)) {
-    own += withoutUnused(epilogue + finishFunctions(flags, dispatch.storesQuads === true));
+    const isReady = /\bready\(\);/.test(own);
+    const ready = isReady ? readyFunction(flags) : "";
+    own += withoutUnused(epilogue + ready + finishFunctions(flags, dispatch.storesQuads === true, isReady));
   } else if (shader.epilogue) {
     own += INTEGER_FINISH;
   }
@@ -71,11 +73,11 @@ export function linkShader(dispatch: Dispatch, flags: EpilogueFlags = PLAIN_EPIL
  * `finish(value, index)` and `finish4(value, index)`: what to store at `index`, or at `index` to `index + 3`, of the output.
  * The int8 variant of a layer differs in the lines of fake-quant alone.
  */
-function finishFunctions(flags: EpilogueFlags, storesQuads: boolean): string {
+function finishFunctions(flags: EpilogueFlags, storesQuads: boolean, isReady: boolean): string {
   const finish4 = (residual: string) => `
 fn finish4(value: vec4<f32>, index: u32) -> vec4<f32> {
   var v = value;
-${finishSteps(flags, residual)}  return v;
+${finishSteps(flags, residual, isReady)}  return v;
 }
 `;
   if (storesQuads) return `\nalias Residual = vec4<f32>;\n${finish4("residual[index / 4u]")}`;
@@ -84,24 +86,50 @@ alias Residual = f32;
 
 fn finish(value: f32, index: u32) -> f32 {
   var v = vec4<f32>(value);
-${finishSteps(flags, "residual[index]")}  return v.x;
+${finishSteps(flags, "residual[index]", isReady)}  return v.x;
 }
 ${finish4("vec4<f32>(residual[index], residual[index + 1u], residual[index + 2u], residual[index + 3u])")}`;
 }
 
-function finishSteps(flags: EpilogueFlags, residual: string): string {
+/** `ready()` for kernels that store many times: copies what the steps read of uniforms where that is read once. */
+function readyFunction(flags: EpilogueFlags): string {
+  const copies = [
+    {
+      isUsed: ACTIVATIONS[flags.activation0] !== undefined,
+      name: "activation0",
+      from: "epilogue.activation0",
+      size: 2,
+    },
+    { isUsed: flags.fakeQuant0, name: "quantizer0", from: "quantizer0", size: 4 },
+    {
+      isUsed: ACTIVATIONS[flags.activation1] !== undefined,
+      name: "activation1",
+      from: "epilogue.activation1",
+      size: 2,
+    },
+    { isUsed: flags.fakeQuant1, name: "quantizer1", from: "quantizer1", size: 4 },
+  ].filter(({ isUsed }) => isUsed);
+  return `
+${copies.map(({ name, size }) => `var<private> own_${name}: vec${size}<f32>;\n`).join("")}
+fn ready() {
+${copies.map(({ name, from }) => `  own_${name} = ${from};\n`).join("")}}
+`;
+}
+
+function finishSteps(flags: EpilogueFlags, residual: string, isReady: boolean): string {
+  const quantizer = (place: 0 | 1) => isReady ? `own_quantizer${place}` : `quantizer${place}`;
   return [
-    ...activationStep(flags.activation0, 0),
-    ...flags.fakeQuant0 ? ["v = fake_quant4(v, quantizer0);"] : [],
+    ...activationStep(flags.activation0, 0, isReady),
+    ...flags.fakeQuant0 ? [`v = fake_quant4(v, ${quantizer(0)});`] : [],
     ...flags.residual ? [`v = v + ${residual};`] : [],
-    ...activationStep(flags.activation1, 1),
-    ...flags.fakeQuant1 ? ["v = fake_quant4(v, quantizer1);"] : [],
+    ...activationStep(flags.activation1, 1, isReady),
+    ...flags.fakeQuant1 ? [`v = fake_quant4(v, ${quantizer(1)});`] : [],
   ].map((line) => `  ${line}\n`).join("");
 }
 
-function activationStep(kind: keyof typeof ACTIVATIONS, place: 0 | 1): string[] {
+function activationStep(kind: keyof typeof ACTIVATIONS, place: 0 | 1, isReady: boolean): string[] {
   const name = ACTIVATIONS[kind];
-  return name === undefined ? [] : [`v = ${name}(v, epilogue.activation${place});`];
+  return name === undefined ? [] : [`v = ${name}(v, ${isReady ? "own_" : "epilogue."}activation${place});`];
 }
 
 /** Library files whose functions the text calls, and those that they call in turn. */
