@@ -51,10 +51,17 @@ export function liftBatch(
   try {
     const { lifted, isMended, batchAxes } = followBatch({ ...graph, inputs, outputs }, typesFor);
     const wasFixed = hasFixedInputs || isMended;
-    return { graph: wasFixed ? lifted : graph, takesAnyBatch: true, wasFixed, batchAxes };
+    if (!wasFixed) return { graph, takesAnyBatch: true, wasFixed, batchAxes };
+    const shaped = graph.outputs.map((output) => withBatch(output, batchAxes.get(output.name) ?? 0));
+    return { graph: { ...lifted, outputs: shaped }, takesAnyBatch: true, wasFixed, batchAxes };
   } catch (error) {
     return fixed(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** What the file says of an output, its batch symbolic: a model whose outputs have no shapes is not valid ONNX. */
+function withBatch(output: ValueInfo, axis: number): ValueInfo {
+  return { ...output, shape: output.shape?.map((extent, place) => place === axis ? BATCH : extent) };
 }
 
 /** Infers types for batch 1 and 2 side by side, mending nodes on the way; throws where an output does not follow the batch. */

@@ -29,6 +29,8 @@ function assertLifts(graph: Graph): void {
   const { graph: lifted, takesAnyBatch, wasFixed, reason } = liftBatch(graph, typesFor);
   assert.ok(takesAnyBatch, reason);
   assert.ok(wasFixed);
+  const [stated, before] = [lifted.outputs[0]!.shape, graph.outputs[0]!.shape];
+  assert.deepEqual([typeof stated?.[0], ...stated!.slice(1)], ["string", ...before!.slice(1)], "outputs keep shapes");
   const shape = typesFor(graph, 2).values().next().value!.shape;
   const random = createRandom(2);
   const both = hostTensor("float32", shape, Array.from({ length: elementCount(shape) }, () => 2 * random() - 1));
