@@ -1,5 +1,5 @@
-// One invocation runs 16 independent chains of vec4 fused multiply-adds, 8 steps per iteration: what the adapter computes
-// when memory plays no part.
+// One invocation runs independent chains of vec4 fused multiply-adds, 128 per iteration in all: what the adapter computes when
+// memory plays no part.
 @group(0) @binding(0) var<storage, read_write> result: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> factors: array<vec4<f32>>;
 
