@@ -1,6 +1,6 @@
 /** Running a model on whatever inputs it takes: planned once for each set of input shapes. */
 import { UsageError } from "../base/errors.ts";
-import { elementCount, formatShape, type HostTensor, isFloat } from "../base/tensor.ts";
+import { formatShape, type HostTensor, isFloat, misfitOf } from "../base/tensor.ts";
 import type { Graph, ValueInfo } from "../graph/graph.ts";
 import { runPasses } from "../passes/run_passes.ts";
 import { widenFloats } from "../passes/widen_floats.ts";
@@ -137,7 +137,8 @@ function checkedInput(
   if (tensor.dtype !== dtype && !(isFloat(tensor.dtype) && isFloat(dtype))) {
     throw new UsageError(`Cannot run model: input "${name}" is ${tensor.dtype}, expected ${dtype}`);
   }
-  checkHeld(tensor, `Cannot run model: input "${name}"`);
+  const misfit = misfitOf(tensor);
+  if (misfit !== undefined) throw new UsageError(`Cannot run model: input "${name}" ${misfit}`);
   const fits = !shape || (shape.length === tensor.shape.length && shape.every((extent, axis) => {
     const found = tensor.shape[axis]!;
     if (typeof extent === "number") return extent === found;
@@ -152,21 +153,6 @@ function checkedInput(
     );
   }
   return tensor.dtype === dtype ? tensor : { ...tensor, dtype, data: Float32Array.from(tensor.data) };
-}
-
-/** What typed callers cannot do and others will: 64-bit integers of JavaScript, and data of another length than the shape's. */
-function checkHeld({ shape, data }: HostTensor, subject: string): void {
-  const given: unknown = data;
-  if (given instanceof BigInt64Array || given instanceof BigUint64Array) {
-    throw new UsageError(
-      `${subject} is a ${given.constructor.name}, expected numbers, as in an Int32Array or Float64Array`,
-    );
-  }
-  if (data.length !== elementCount(shape)) {
-    throw new UsageError(
-      `${subject} has ${data.length} elements, expected ${elementCount(shape)} for shape ${formatShape(shape)}`,
-    );
-  }
 }
 
 function hasContents(inputs: ReadonlyMap<string, HostTensor>, contents: ReadonlyMap<string, HostTensor>): boolean {

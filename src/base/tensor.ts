@@ -145,3 +145,17 @@ export function knownType(tensor: HostTensor): TensorType {
 export function formatShape(shape: readonly (number | string)[]): string {
   return `[${shape.join(", ")}]`;
 }
+
+/**
+ * What is wrong with a tensor that typed callers cannot make and others will, as the rest of a sentence: 64-bit integers of JavaScript,
+ * or data of another length than the shape's. Undefined where nothing is.
+ */
+export function misfitOf({ shape, data }: HostTensor): string | undefined {
+  const given: unknown = data;
+  if (given instanceof BigInt64Array || given instanceof BigUint64Array) {
+    return `is a ${given.constructor.name}, expected numbers, as in an Int32Array or Float64Array`;
+  }
+  const expected = elementCount(shape);
+  if (data.length === expected) return undefined;
+  return `has ${data.length} elements, expected ${expected} for shape ${formatShape(shape)}`;
+}

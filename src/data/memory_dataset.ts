@@ -1,6 +1,6 @@
 /** Datasets of arrays that are in memory already: nothing here touches the file system. */
 import { DatasetError } from "../base/errors.ts";
-import { elementCount, formatShape, type HostTensor } from "../base/tensor.ts";
+import { type HostTensor, misfitOf } from "../base/tensor.ts";
 import { inMemory } from "./array_rows.ts";
 import { assembleDataset } from "./assembled_dataset.ts";
 import type { Dataset, Labels } from "./dataset.ts";
@@ -46,7 +46,8 @@ export function datasetFromArrays(options: ArrayDatasetOptions): Dataset {
   const named: [string | undefined, HostTensor][] = isTensor(inputs) ? [[undefined, inputs]] : Object.entries(inputs);
   const sources = named.map(([input, tensor]) => {
     const what = input === undefined ? "the input" : `input "${input}"`;
-    checkHeld(tensor, what);
+    const misfit = misfitOf(tensor);
+    if (misfit !== undefined) throw new DatasetError(`Cannot use ${what}: it ${misfit}`);
     return arrayInput(inMemory(tensor, what), { name: input, layout, affine, what });
   });
   return assembleDataset({
@@ -55,23 +56,6 @@ export function datasetFromArrays(options: ArrayDatasetOptions): Dataset {
     labels: labels === undefined ? undefined : checkedLabels(labels, sources[0]?.length ?? 0, classes),
     classes,
   });
-}
-
-/** What typed callers cannot do and others will: 64-bit integers of JavaScript, and data of another length than the shape's. */
-function checkHeld({ shape, data }: HostTensor, what: string): void {
-  const given: unknown = data;
-  if (given instanceof BigInt64Array || given instanceof BigUint64Array) {
-    throw new DatasetError(
-      `Cannot use ${what}: it is a ${given.constructor.name}, expected numbers, as in an Int32Array or Float64Array`,
-    );
-  }
-  if (data.length !== elementCount(shape)) {
-    throw new DatasetError(
-      `Cannot use ${what}: it has ${data.length} elements, expected ${elementCount(shape)} for shape ${
-        formatShape(shape)
-      }`,
-    );
-  }
 }
 
 function checkedLabels(

@@ -10,7 +10,7 @@ export interface RowWindow {
 }
 
 /** Windows start at multiples of this many elements: bindings start at multiples of 256 bytes. */
-export const WINDOW_ALIGNMENT = 64;
+const WINDOW_ALIGNMENT = 64;
 
 /**
  * Cuts `rows` rows of `length` elements each into windows of at most `largestBinding` bytes; one without a window where a binding
