@@ -19,7 +19,8 @@ export function setAnyCandidate(session: Session, { graph, layout }: Prepared): 
     new Map(layout.quantizers.map(({ id, kind, value }): [number, CandidateData] => {
       const tensor = graph.initializers.get(value);
       if (kind === "activation" || !tensor) return [id, { parameters }];
-      return [id, { tensor }];
+      const units = kind === "bias" ? new Float32Array(tensor.data.length).fill(1 / 4096) : undefined;
+      return [id, units ? { tensor, units } : { tensor }];
     })),
   );
 }

@@ -1,5 +1,6 @@
 // Adds up the partial sums of a sliced reduction: y[i] = alpha * sum over s of x[s][i] + beta * c, one element per
-// invocation. c is indexed by the element's place in a row of `row_length` elements and by its row.
+// invocation. c is indexed by the element's place in a row of `row_length` elements and by its row. store is linked in: it
+// passes the unit of the sums on where there is one.
 struct Params {
   length: u32,
   slices: u32,
@@ -25,9 +26,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     sum += x[slice * params.length + index];
   }
   sum *= params.alpha;
+  var c_at = 0u;
   if (HAS_C) {
     let row = (index / params.row_length) % params.row_period;
-    sum += params.beta * c[row * params.c_row + (index % params.row_length) * params.c_column];
+    c_at = row * params.c_row + (index % params.row_length) * params.c_column;
+    sum += params.beta * c[c_at];
   }
-  y[index] = finish(sum, index);
+  store(sum, index, c_at);
 }

@@ -125,14 +125,15 @@ export function weightsOnly({ layout }: Prepared, candidate: Candidate): Candida
   };
 }
 
-/** A candidate as the session takes it: codes' ranges for activations, contents for weights and biases. */
+/** A candidate as the session takes it: codes' ranges for activations, contents for weights and biases, units for biases with codes. */
 export function candidateData(prepared: Prepared, candidate: Candidate): Map<number, CandidateData> {
   const data = new Map<number, CandidateData>();
   for (const { id, kind } of prepared.layout.quantizers) {
     const parameters = candidate.parameters.get(id);
     const tensor = candidate.tensors.get(id);
     if (kind === "activation" && parameters) data.set(id, { parameters });
-    if (kind !== "activation" && tensor) data.set(id, { tensor });
+    const units = kind === "bias" ? parameters?.scale : undefined;
+    if (kind !== "activation" && tensor) data.set(id, units ? { tensor, units } : { tensor });
   }
   return data;
 }

@@ -50,11 +50,15 @@ function isSameGroup(a: GroupData, b: GroupData): boolean {
 
 function isSame(a: CandidateData | undefined, b: CandidateData | undefined): boolean {
   if (!a || !b) return a === b;
-  if ("tensor" in a) return "tensor" in b && isSameBits(a.tensor.data, b.tensor.data);
+  if ("tensor" in a) return "tensor" in b && isSameBits(a.tensor.data, b.tensor.data) && isSameUnits(a.units, b.units);
   if (!("parameters" in b)) return false;
   const [first, second] = [a.parameters, b.parameters];
   return first.low === second.low && first.high === second.high && isSameBits(first.scale, second.scale) &&
     isSameBits(first.zeroPoint, second.zeroPoint);
+}
+
+function isSameUnits(a: Float32Array | undefined, b: Float32Array | undefined): boolean {
+  return a && b ? isSameBits(a, b) : a === b;
 }
 
 function isSameBits(a: ArrayBufferView, b: ArrayBufferView): boolean {

@@ -44,6 +44,11 @@ export interface Dispatch<C extends string = string, U extends string = string> 
   readonly aliases?: Readonly<Record<string, Storage | `vec4<${Storage}>`>>;
   /** Module-scope WGSL functions that the kernel calls, appended after it: the row of an elementwise table. */
   readonly functions?: string;
+  /**
+   * Binding of the addend of a sum of products, `y = Σ a · b + c`, with one element for each row or column of y: stores pass the unit
+   * of the sum to the epilogue (`src/gpu/link.ts`).
+   */
+  readonly addend?: number;
   /** Set where all results are stored by `finish4`, at multiples of 4. */
   readonly storesQuads?: boolean;
   readonly workgroups: readonly [number, number, number];

@@ -1,15 +1,16 @@
 /** Makes a module out of a kernel: constants and aliases before it, its epilogue and library functions after it. */
 import { ACTIVATIONS, type Dispatch } from "../base/dispatch.ts";
-import activation from "../../shaders/lib/activation.wgsl" with { type: "text" };
+import activations from "../../shaders/lib/activation.wgsl" with { type: "text" };
 import epilogue from "../../shaders/lib/epilogue.wgsl" with { type: "text" };
 import fakeQuant from "../../shaders/lib/fake_quant.wgsl" with { type: "text" };
 import index from "../../shaders/lib/index.wgsl" with { type: "text" };
 import integers from "../../shaders/lib/integers.wgsl" with { type: "text" };
 import numerics from "../../shaders/lib/numerics.wgsl" with { type: "text" };
 import special from "../../shaders/lib/special.wgsl" with { type: "text" };
+import sumOfProducts from "../../shaders/lib/sum_of_products.wgsl" with { type: "text" };
 
 /** Library files, each linked when one of its functions is called. */
-const LIBRARY = [index, integers, numerics, special, fakeQuant, activation].map((code) => ({
+const LIBRARY = [index, integers, numerics, special, fakeQuant, sumOfProducts, activations].map((code) => ({
   code,
   /** Finds calls of the file's functions. */
   calls: new RegExp(`\\b(?:${functionsOf(code).join("|")})\\(`),
@@ -22,6 +23,8 @@ export const LIBRARY_CODE: string = LIBRARY.map(({ code }) => code).join("\n");
 export interface EpilogueFlags {
   readonly activation0: keyof typeof ACTIVATIONS;
   readonly fakeQuant0: boolean;
+  /** Set where fake-quant 0 is applied to sums of products of codes, whose units lie behind the kernel's addend. */
+  readonly requantizes: boolean;
   readonly residual: boolean;
   readonly activation1: keyof typeof ACTIVATIONS;
   readonly fakeQuant1: boolean;
@@ -31,6 +34,7 @@ export interface EpilogueFlags {
 export const PLAIN_EPILOGUE: EpilogueFlags = {
   activation0: "none",
   fakeQuant0: false,
+  requantizes: false,
   residual: false,
   activation1: "none",
   fakeQuant1: false,
@@ -58,7 +62,8 @@ export function linkShader(dispatch: Dispatch, flags: EpilogueFlags = PLAIN_EPIL
   if (hasEpilogue(dispatch)) {
     const isReady = /\bready\(\);/.test(own);
     const ready = isReady ? readyFunction(flags) : "";
-    own += withoutUnused(epilogue + ready + finishFunctions(flags, dispatch.storesQuads === true, isReady));
+    const isSum = dispatch.addend !== undefined;
+    own += withoutUnused(epilogue + ready + finishFunctions(flags, { ...dispatch, isReady, isSum }));
   } else if (shader.epilogue) {
     own += INTEGER_FINISH;
   }
@@ -69,26 +74,55 @@ export function linkShader(dispatch: Dispatch, flags: EpilogueFlags = PLAIN_EPIL
   return `${head}\n${own}${librariesFor(own)}`;
 }
 
+/** What the functions of an epilogue depend on beside its flags. */
+interface FinishForm {
+  readonly storesQuads?: boolean;
+  /** Whether the kernel calls `ready`. */
+  readonly isReady: boolean;
+  /** Whether what it stores are sums with an addend. */
+  readonly isSum: boolean;
+}
+
 /**
  * `finish(value, index)` and `finish4(value, index)`: what to store at `index`, or at `index` to `index + 3`, of the output.
  * The int8 variant of a layer differs in the lines of fake-quant alone.
+ *
+ * Kernels of sums with an addend `c` pass the unit of the sum as well: `unit_of` four times `scale_at` the place of the addend.
  */
-function finishFunctions(flags: EpilogueFlags, storesQuads: boolean, isReady: boolean): string {
+function finishFunctions(flags: EpilogueFlags, { storesQuads = false, isReady, isSum }: FinishForm): string {
+  const unit = isSum ? ", unit: Unit" : "";
   const finish4 = (residual: string) => `
-fn finish4(value: vec4<f32>, index: u32) -> vec4<f32> {
+fn finish4(value: vec4<f32>, index: u32${unit}) -> vec4<f32> {
   var v = value;
 ${finishSteps(flags, residual, isReady)}  return v;
 }
 `;
-  if (storesQuads) return `\nalias Residual = vec4<f32>;\n${finish4("residual[index / 4u]")}`;
-  return `
+  const units = isSum ? unitFunctions(flags, isReady) : "";
+  if (storesQuads) return `${units}\nalias Residual = vec4<f32>;\n${finish4("residual[index / 4u]")}`;
+  return `${units}
 alias Residual = f32;
 
-fn finish(value: f32, index: u32) -> f32 {
+fn finish(value: f32, index: u32${unit}) -> f32 {
   var v = vec4<f32>(value);
 ${finishSteps(flags, "residual[index]", isReady)}  return v.x;
 }
 ${finish4("vec4<f32>(residual[index], residual[index + 1u], residual[index + 2u], residual[index + 3u])")}`;
+}
+
+/** Units lie behind the addends, one for each. */
+function unitFunctions(flags: EpilogueFlags, isReady: boolean): string {
+  const [scale, unit] = flags.requantizes
+    ? ["c[index + arrayLength(&c) / 2u]", `unit_before(scale, ${isReady ? "own_" : ""}quantizer0)`]
+    : ["0.0", "no_unit()"];
+  return `
+fn scale_at(index: u32) -> f32 {
+  return ${scale};
+}
+
+fn unit_of(scale: vec4<f32>) -> Unit {
+  return ${unit};
+}
+`;
 }
 
 /** `ready()` for kernels that store many times: copies what the steps read of uniforms where that is read once. */
@@ -119,17 +153,32 @@ ${copies.map(({ name, from }) => `  own_${name} = ${from};\n`).join("")}}
 function finishSteps(flags: EpilogueFlags, residual: string, isReady: boolean): string {
   const quantizer = (place: 0 | 1) => isReady ? `own_quantizer${place}` : `quantizer${place}`;
   return [
-    ...activationStep(flags.activation0, 0, isReady),
-    ...flags.fakeQuant0 ? [`v = fake_quant4(v, ${quantizer(0)});`] : [],
+    ...flags.requantizes ? requantizeSteps(flags, quantizer(0), isReady) : [
+      ...activationStep(flags.activation0, activation(0, isReady)),
+      ...flags.fakeQuant0 ? [`v = fake_quant4(v, ${quantizer(0)});`] : [],
+    ],
     ...flags.residual ? [`v = v + ${residual};`] : [],
-    ...activationStep(flags.activation1, 1, isReady),
+    ...activationStep(flags.activation1, activation(1, isReady)),
     ...flags.fakeQuant1 ? [`v = fake_quant4(v, ${quantizer(1)});`] : [],
   ].map((line) => `  ${line}\n`).join("");
 }
 
-function activationStep(kind: keyof typeof ACTIVATIONS, place: 0 | 1, isReady: boolean): string[] {
+/** Bounds are compared in steps of the quantizer: runtimes leave out those that it implies. */
+function requantizeSteps(flags: EpilogueFlags, quantizer: string, isReady: boolean): string[] {
+  return [
+    `v = in_steps4(v, unit, ${quantizer});`,
+    ...activationStep(flags.activation0, `${activation(0, isReady)} / ${quantizer}.x`),
+    `v = quantize_steps4(v, ${quantizer});`,
+  ];
+}
+
+function activation(place: 0 | 1, isReady: boolean): string {
+  return `${isReady ? "own_" : "epilogue."}activation${place}`;
+}
+
+function activationStep(kind: keyof typeof ACTIVATIONS, parameters: string): string[] {
   const name = ACTIVATIONS[kind];
-  return name === undefined ? [] : [`v = ${name}(v, ${isReady ? "own_" : "epilogue."}activation${place});`];
+  return name === undefined ? [] : [`v = ${name}(v, ${parameters});`];
 }
 
 /** Library files whose functions the text calls, and those that they call in turn. */

@@ -30,6 +30,7 @@ ${
     tileStore({
       ...code,
       addend: code.hasBias ? "per_row" : "none",
+      hasUnit: code.hasBias,
       alpha: "",
       beta: "",
       addendRow: "1u",

@@ -145,6 +145,7 @@ function product(
   const plane = z.output * y.output * x.output;
   return dispatch(shader, {
     bindings: ["x0", "x0", weights, hasBias ? "x2" : "x0", target],
+    ...(hasBias ? { addend: 3 } : {}),
     constants: {
       WORKGROUP_SIZE: tile.workgroup,
       TILE_ROWS: tile.rows,

@@ -17,8 +17,13 @@ export function convTransposeFunctions({ rows, columns, hasBias }: ConvTranspose
   const element = (row: number, column: number) =>
     `    if (column + ${column}u * params.stride.z < params.columns) {
       let index = at + ${column}u * params.stride.z;
-      y[index] = finish(acc_${row}_${column >> 2}.${component(column)}${hasBias ? " + bias" : ""}, index);
+      y[index] = finish(acc_${row}_${column >> 2}.${component(column)}${hasBias ? " + bias" : ""}, index${
+      hasBias ? ", unit" : ""
+    });
     }`;
+  const addends = (row: number) =>
+    `    let bias = c[c_at + row + ${row}u];
+    let unit = unit_of(vec4<f32>(scale_at(c_at + row + ${row}u)));`;
   return `${accumulators(rows, quads)}
 fn input_at(line_at: u32, place: i32) -> f32 {
   let is_inside = place >= 0 && u32(place) < params.extent.z;
@@ -38,7 +43,7 @@ fn store(row: u32, column: u32, y_at: u32, c_at: u32) {
 ${
     unroll(rows, (row) =>
       `  if (row + ${row}u < params.rows) {
-${hasBias ? `    let bias = c[c_at + row + ${row}u];` : ""}
+${hasBias ? addends(row) : ""}
     let at = y_at + (row + ${row}u) * params.row_stride + column;
 ${unroll(columns, (column) => element(row, column))}
   }`)

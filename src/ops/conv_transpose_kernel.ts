@@ -130,6 +130,7 @@ function product(conv: TransposedConvolution, slices: number, weights: Slot, tar
   const plane = z.output * y.output * x.output;
   return dispatch(shader, {
     bindings: ["x0", weights, hasBias ? "x2" : "x0", target],
+    ...(hasBias ? { addend: 2 } : {}),
     constants: { WORKGROUP_SIZE: TILE.workgroup, TILE_ROWS: TILE.rows, TILE_COLUMNS: TILE.columns },
     uniforms: {
       rows: channelsOut,

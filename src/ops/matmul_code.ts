@@ -15,6 +15,8 @@ export interface MatmulCode {
   readonly addend: AddendKind;
   /** Whether alpha and beta are other than 1. */
   readonly isScaled: boolean;
+  /** Whether the epilogue is told the unit of the sums (Dispatch.addend). */
+  readonly hasUnit: boolean;
   /** Runs that the rows of y are whole numbers of. */
   readonly stores: RunLength;
 }

@@ -168,9 +168,13 @@ function product(
   const groups = unitGroups * rowTiles * tile.slices * outerCount;
   const span = Math.ceil(depth / tile.slices);
   const steps = depth % tile.steps === 0 && span % tile.steps === 0 ? tile.steps : 1;
+  const isScaled = matmul.alpha !== 1 || (c !== undefined && matmul.beta !== 1);
+  const addend = addendKind(c);
+  const hasUnit = !isScaled && (addend === "per_row" || addend === "per_column");
   return dispatch(shader, {
     bindings: [a.slot, b.slot, c?.slot ?? a.slot, target.slot],
     ...(b.window ? { windows: { 1: b.window } } : {}),
+    ...(hasUnit ? { addend: 2 } : {}),
     constants: {
       WORKGROUP_SIZE: tile.workgroup,
       TILE_ROWS: tile.rows,
@@ -210,8 +214,9 @@ function product(
       lanes: tile.lanes,
       quadStep: tile.isSoftware ? 1 : tile.workgroup,
       steps,
-      addend: addendKind(c),
-      isScaled: matmul.alpha !== 1 || (c !== undefined && matmul.beta !== 1),
+      addend,
+      isScaled,
+      hasUnit,
       stores: runLength(columns),
     }),
     storesQuads: columns % 4 === 0,

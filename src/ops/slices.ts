@@ -35,11 +35,16 @@ export interface SliceSum {
   readonly beta: number;
 }
 
+/** `store` of the kernel. */
+const store = (unit: string) => `fn store(sum: f32, index: u32, c_at: u32) { y[index] = finish(sum, index${unit}); }`;
+
 /** `destination = alpha · Σ slices + beta · addend`. */
 export function sumSlices(sum: SliceSum): Dispatch {
   const { source, destination = "y0", length, slices, rowLength, addend, alpha, beta } = sum;
+  const hasUnit = addend !== undefined && alpha === 1 && beta === 1 && (addend.row === 0 || addend.column === 0);
   return dispatch(shader, {
     bindings: [source, addend?.slot ?? source, destination],
+    ...(hasUnit ? { addend: 1 } : {}),
     constants: { WORKGROUP_SIZE, HAS_C: addend !== undefined },
     uniforms: {
       length,
@@ -51,6 +56,7 @@ export function sumSlices(sum: SliceSum): Dispatch {
       alpha,
       beta,
     },
+    functions: store(hasUnit ? ", unit_of(vec4<f32>(scale_at(c_at)))" : ""),
     workgroups: linearGrid(length, WORKGROUP_SIZE),
   });
 }

@@ -92,6 +92,7 @@ export function blockDispatch(block: SlidingBlock, tile: BlockTile): Dispatch {
   const length = columnTiles * lineTiles * z.output * block.planes;
   return dispatch(shader, {
     bindings: ["x0", "x0", block.weights ?? "x0", block.bias ?? "x0", "y0"],
+    ...(block.bias ? { addend: 3 } : {}),
     constants: { WORKGROUP_SIZE, TILE_LINES: tile.lines, TILE_COLUMNS: tile.columns },
     uniforms: {
       length,

@@ -37,10 +37,10 @@ fn block(plane_at: u32, first_y: i32, first_x: i32, w_at: u32) {
 ${unroll(weights, (quad) => `  let w${quad} = w[w_at + ${quad}u];`)}
 ${inputLines(code).map((line) => inputLine(code, line, segment.loads)).join("\n")}
 }
-${storeQuad(code.stores)}
+${storeQuad(code.stores, code.hasBias)}
 ${kind.startsWith("average") ? COUNT : ""}
 fn store(line: u32, column: u32, y_at: u32, channel: u32, first: vec3<i32>) {
-${code.hasBias ? "  let bias = c[channel];" : ""}
+${code.hasBias ? "  let bias = c[channel];\n  let unit = unit_of(vec4<f32>(scale_at(channel)));" : ""}
 ${kind.startsWith("average") ? counts(code) : ""}
 ${storeLines(code, quads)}
 }
@@ -121,7 +121,10 @@ function storeLines(code: BlockCode, quads: number): string {
   for (var own = line; own < end; own++) {
 ${kind.startsWith("average") ? `    let count = count_z * ${count};` : ""}
     let at = y_at + own * params.columns + column;
-${unroll(quads, (quad) => `    store_quad(${value(quad)}, at + ${4 * quad}u, column + ${4 * quad}u);`)}
+${
+    unroll(quads, (quad) =>
+      `    store_quad(${value(quad)}, at + ${4 * quad}u, column + ${4 * quad}u${hasBias ? ", unit" : ""});`)
+  }
 ${unroll(lines - 1, (line) => unroll(quads, (quad) => `    acc_${line}_${quad} = acc_${line + 1}_${quad};`))}
   }`;
 }

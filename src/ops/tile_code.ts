@@ -61,6 +61,8 @@ export interface TileStore {
   readonly rows: number;
   readonly columns: number;
   readonly addend: AddendKind;
+  /** Whether the epilogue is told the unit of the sums (Dispatch.addend). */
+  readonly hasUnit: boolean;
   /** Factor on the accumulators, "" for none. */
   readonly alpha: string;
   /** Factor on the addend, "" for none. */
@@ -86,9 +88,9 @@ export interface TileStore {
 export function tileStore(tile: TileStore): string {
   const quads = tile.columns / 4;
   return `alias Y = ${runType(tile.stores)};
-${storeQuad(tile.stores)}
+${storeQuad(tile.stores, tile.hasUnit)}
 fn store(row: u32, column: u32, y_at: u32, c_at: u32, lane: u32) {
-${tile.addend === "per_column" ? unroll(quads, (quad) => `  let c${quad} = ${addendQuad(tile, "", quad)};`) : ""}
+${tile.addend === "per_column" ? unroll(quads, (quad) => columnAddends(tile, quad)) : ""}
 ${tile.rows > rowsPerTurn(tile) ? storeInTurns(tile, quads) : storeRows(tile, "row", tile.rows, quads)}
 }
 `;
@@ -119,8 +121,9 @@ ${moves}
 /** Stores the accumulators of the first `count` rows, which are those from `start` on. */
 function storeRows(tile: TileStore, start: string, count: number, quads: number): string {
   const isShared = tile.addend === "per_row" && tile.lanes >= count;
-  const place = `min(${start} + lane, params.rows - 1u)`;
-  const shared = isShared ? `  let c_rows = ${scaled(tile.beta, `c[c_at + ${place} * ${tile.addendRow}]`)};\n` : "";
+  const place = `c_at + min(${start} + lane, params.rows - 1u) * ${tile.addendRow}`;
+  const scales = tile.hasUnit ? `  let scale_rows = scale_at(${place});\n` : "";
+  const shared = isShared ? `  let c_rows = ${scaled(tile.beta, `c[${place}]`)};\n${scales}` : "";
   return shared + unroll(count, (row) => storeRow(tile, { start, row, quads, isShared }));
 }
 
@@ -128,10 +131,22 @@ function scaled(factor: string, value: string): string {
   return factor === "" ? value : `${factor} * ${value}`;
 }
 
+/** Addends of a quad of columns, and the unit of their sums. */
+function columnAddends(tile: TileStore, quad: number): string {
+  const scales = `vec4<f32>(${addendPlaces(tile, "", quad).map((place) => `scale_at(${place})`).join(", ")})`;
+  const unit = tile.hasUnit ? `\n  let unit${quad} = unit_of(${scales});` : "";
+  return `  let c${quad} = ${addendQuad(tile, "", quad)};${unit}`;
+}
+
 function addendQuad(tile: TileStore, rowTerm: string, quad: number): string {
-  const element = (part: number) =>
-    `c[c_at + ${rowTerm}min(${tile.quadColumn(quad)} + ${part}u, params.columns - 1u) * ${tile.addendColumn}]`;
-  return scaled(tile.beta, `vec4<f32>(${[0, 1, 2, 3].map(element).join(", ")})`);
+  const elements = addendPlaces(tile, rowTerm, quad).map((place) => `c[${place}]`);
+  return scaled(tile.beta, `vec4<f32>(${elements.join(", ")})`);
+}
+
+function addendPlaces(tile: TileStore, rowTerm: string, quad: number): string[] {
+  return [0, 1, 2, 3].map((part) =>
+    `c_at + ${rowTerm}min(${tile.quadColumn(quad)} + ${part}u, params.columns - 1u) * ${tile.addendColumn}`
+  );
 }
 
 /** A row of a tile: the one after `row` others from `start` on, and whether lanes share its addend. */
@@ -152,38 +167,47 @@ function storeRow(tile: TileStore, { start, row, quads, isShared }: StoredRow): 
   const store = (quad: number) =>
     `    store_quad(${scaled(tile.alpha, `acc_${row}_${quad}`)}${addend(quad)}, at + ${tile.quadAt(quad)}, ${
       tile.quadColumn(quad)
-    });`;
-  const own = scaled(tile.beta, `c[c_at + row${row} * ${tile.addendRow}]`);
-  const shared = `  let c_row${row} = subgroupBroadcast(c_rows, ${row}u);`;
+    }${tile.hasUnit ? `, ${tile.addend === "per_row" ? `unit_row${row}` : `unit${quad}`}` : ""});`;
+  const place = `c_at + row${row} * ${tile.addendRow}`;
+  const unit = (scale: string) => tile.hasUnit ? `\n  let unit_row${row} = unit_of(vec4<f32>(${scale}));` : "";
+  const own = `    let c_row${row} = ${scaled(tile.beta, `c[${place}]`)};${unit(`scale_at(${place})`)}`;
+  const shared = `  let c_row${row} = subgroupBroadcast(c_rows, ${row}u);${
+    unit(`subgroupBroadcast(scale_rows, ${row}u)`)
+  }`;
   return `  let row${row} = ${start} + ${row}u;
 ${isShared ? shared : ""}
   if (row${row} < params.rows) {
-${tile.addend === "per_row" && !isShared ? `    let c_row${row} = ${own};` : ""}
+${tile.addend === "per_row" && !isShared ? own : ""}
     let at = row${row} * ${tile.rowStride};
 ${unroll(quads, store)}
   }`;
 }
 
-/** `store_quad(value, at, column)`: stores those of four results whose column is below `params.columns`. */
-export function storeQuad(stores: RunLength): string {
+/**
+ * `store_quad(value, at, column)`: stores those of four results whose column is below `params.columns`. With units the function takes
+ * that of the sums as well.
+ */
+export function storeQuad(stores: RunLength, hasUnit = false): string {
+  const [parameter, unit] = hasUnit ? [", unit: Unit", ", unit"] : ["", ""];
+  const head = `fn store_quad(value: vec4<f32>, at: u32, column: u32${parameter}) {`;
   if (stores === 4) {
-    return `fn store_quad(value: vec4<f32>, at: u32, column: u32) {
-  if (column < params.columns) { y[at / 4u] = finish4(value, at); }
+    return `${head}
+  if (column < params.columns) { y[at / 4u] = finish4(value, at${unit}); }
 }`;
   }
   if (stores === 2) {
-    return `fn store_quad(value: vec4<f32>, at: u32, column: u32) {
+    return `${head}
   if (column >= params.columns) { return; }
-  let finished = finish4(value, at);
+  let finished = finish4(value, at${unit});
   y[at / 2u] = finished.xy;
   if (column + 2u < params.columns) { y[at / 2u + 1u] = finished.zw; }
 }`;
   }
   const rest = (part: number) =>
     `  if (column + ${part}u < params.columns) { y[at + ${part}u] = finished.${component(part)}; }`;
-  return `fn store_quad(value: vec4<f32>, at: u32, column: u32) {
+  return `${head}
   if (column >= params.columns) { return; }
-  let finished = finish4(value, at);
+  let finished = finish4(value, at${unit});
   y[at] = finished.x;
 ${unroll(3, (part) => rest(part + 1))}
 }`;

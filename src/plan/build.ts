@@ -1,4 +1,5 @@
 /** Typed graph + quantizers → Plan: drafts steps, moves those over constants aside, assigns buffers. */
+import type { Activation } from "../base/dispatch.ts";
 import { type KernelTarget, PORTABLE_TARGET } from "../base/kernel_target.ts";
 import { knownTensor } from "../base/tensor.ts";
 import type { Quantizer } from "../graph/quantizer.ts";
@@ -35,6 +36,7 @@ export function buildPlan(
   };
   const finish = (step: DraftStep): Step => {
     const operands = step.operands.map(operandOf);
+    const requantizes = constants.bringUnits(step);
     const residual = step.residual && operandOf(step.residual);
     const { activation0, quantizer0, activation1, quantizer1 } = step;
     return {
@@ -42,7 +44,7 @@ export function buildPlan(
       dispatch: step.dispatch,
       operands,
       shared: sharedReads(step, operands, residual, slots.slots),
-      epilogue: { activation0, quantizer0, residual, activation1, quantizer1 },
+      epilogue: { activation0, quantizer0, requantizes, residual, activation1, quantizer1 },
       cost: step.cost,
       source: step.source,
       onlyFor: step.onlyFor,
@@ -139,6 +141,9 @@ function weightQuantizers(quantizers: readonly Quantizer[]): Map<string, number>
   return new Map(quantizers.filter(({ kind }) => kind !== "activation").map(({ value, id }) => [value, id]));
 }
 
+/** Activations behind which a sum is still a number of steps: runtimes leave them out or apply them to codes. */
+const KEEP_STEPS: ReadonlySet<Activation["kind"]> = new Set(["none", "relu", "clip"]);
+
 /** Constants in order of first use. */
 class ConstantTable {
   readonly #typed: TypedGraph;
@@ -146,6 +151,8 @@ class ConstantTable {
   readonly #draft: Draft;
   readonly #derived: ReadonlyMap<string, number | undefined>;
   readonly #indices = new Map<string, number>();
+  readonly #biases: ReadonlySet<string>;
+  readonly #withUnits = new Set<string>();
 
   constructor(
     typed: TypedGraph,
@@ -157,10 +164,20 @@ class ConstantTable {
     this.#quantizerOf = weightQuantizers(quantizers);
     this.#draft = draft;
     this.#derived = derived;
+    this.#biases = new Set(quantizers.filter(({ kind }) => kind === "bias").map(({ value }) => value));
   }
 
   has(value: string): boolean {
     return this.#derived.has(value) || this.#typed.types.get(value)?.value !== undefined;
+  }
+
+  /** Whether sums that a step quantizes as it stores them have units: those of biases with a quantizer. */
+  bringUnits({ dispatch: { addend }, operands, quantizer0, activation0 }: DraftStep): boolean {
+    const value = addend === undefined ? undefined : operands[addend]!.value;
+    if (value === undefined || quantizer0 === undefined || !KEEP_STEPS.has(activation0.kind)) return false;
+    if (!this.#biases.has(value) || !this.has(value)) return false;
+    this.#withUnits.add(value);
+    return true;
   }
 
   indexOf(value: string): number {
@@ -184,6 +201,7 @@ class ConstantTable {
         value,
         quantizer: this.#derived.has(name) ? this.#derived.get(name) : this.#quantizerOf.get(name),
         isResident: resident.has(index),
+        hasUnits: this.#withUnits.has(name),
       };
     });
   }

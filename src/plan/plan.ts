@@ -22,6 +22,8 @@ export type Operand =
 export interface Epilogue {
   readonly activation0: Activation;
   readonly quantizer0: number | undefined;
+  /** Whether quantizer 0 takes sums of products whose addend brings their unit: computed as integer kernels do. */
+  readonly requantizes: boolean;
   readonly residual: Operand | undefined;
   readonly activation1: Activation;
   readonly quantizer1: number | undefined;
@@ -64,6 +66,8 @@ export interface PlanConstant {
   readonly quantizer: number | undefined;
   /** Whether `steps` read it; others are needed for `prepare` alone. */
   readonly isResident: boolean;
+  /** Whether every element has the unit of its sums behind all elements: zero unless the state of the quantizer gives one. */
+  readonly hasUnits: boolean;
 }
 
 /** An input of the network. */
@@ -118,6 +122,11 @@ export interface Plan {
 /** Bytes of a tensor in GPU memory: one word per element, and never an empty buffer. */
 export function byteLengthOf(type: Pick<TensorType, "shape">): number {
   return 4 * Math.max(1, type.shape.reduce((product, extent) => product * extent, 1));
+}
+
+/** Bytes of a constant, with its units. */
+export function constantBytes(constant: Pick<PlanConstant, "shape" | "hasUnits">): number {
+  return byteLengthOf(constant) * (constant.hasUnits ? 2 : 1);
 }
 
 /** Quantizers whose state changes what a step does. */

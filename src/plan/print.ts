@@ -48,10 +48,11 @@ function printWhole(operand: Operand, plan: Plan): string {
   }
 }
 
-function printEpilogue({ activation0, quantizer0, residual, activation1, quantizer1 }: Epilogue, plan: Plan): string {
+function printEpilogue(epilogue: Epilogue, plan: Plan): string {
+  const { activation0, quantizer0, requantizes, residual, activation1, quantizer1 } = epilogue;
   const parts = [
     activation0.kind === "none" ? "" : activation0.kind,
-    quantizer0 === undefined ? "" : `q${quantizer0}`,
+    quantizer0 === undefined ? "" : `q${quantizer0}${requantizes ? " of sums" : ""}`,
     residual ? `+${printOperand(residual, plan)}` : "",
     activation1.kind === "none" ? "" : activation1.kind,
     quantizer1 === undefined ? "" : `q${quantizer1}`,

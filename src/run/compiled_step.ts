@@ -167,10 +167,11 @@ function isSharedIn({ shared }: Step): (place: { readonly group: number; readonl
 }
 
 function flagsOf(step: Step, mask: number): EpilogueFlags {
-  const { activation0, activation1, residual } = step.epilogue;
+  const { activation0, activation1, residual, requantizes } = step.epilogue;
   return {
     activation0: activation0.kind,
     fakeQuant0: (mask & 1) !== 0,
+    requantizes: requantizes && (mask & 1) !== 0,
     residual: residual !== undefined,
     activation1: activation1.kind,
     fakeQuant1: (mask & 2) !== 0,

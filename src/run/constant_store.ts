@@ -1,11 +1,19 @@
 /** Buffers of a plan's constants: one for each state of the weight or bias quantizer that decides the contents. */
 import { FLOAT } from "../base/precision.ts";
 import { sameShape } from "../base/shape.ts";
-import { formatShape, type HostTensor } from "../base/tensor.ts";
+import { elementCount, formatShape, type HostTensor } from "../base/tensor.ts";
 import { createPool, wordsOf, writeWords } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { byteLengthOf, type PlanConstant, type Step } from "../plan/plan.ts";
+import { byteLengthOf, constantBytes, type PlanConstant, type Step } from "../plan/plan.ts";
 import type { CompiledStep } from "./compiled_step.ts";
+
+/** What a weight or bias is in a candidate. */
+export interface ConstantData {
+  /** Float32 values. */
+  readonly tensor: HostTensor;
+  /** For each element of a bias with codes what one code is worth: the scale of the layer's input times that of its weights. */
+  readonly units?: Float32Array;
+}
 
 /** Uploads initializers, keeps their variants, and runs the plan's `prepare` steps over them. */
 export class ConstantStore {
@@ -13,8 +21,8 @@ export class ConstantStore {
   readonly #constants: readonly PlanConstant[];
   /** `buffers[constant]`: state → buffer. */
   readonly #buffers: Map<number, GPUBuffer>[];
-  /** `sources[quantizer]`: candidate → the tensor that it was set to. */
-  readonly #sources = new Map<number, Map<number, HostTensor>>();
+  /** `sources[quantizer]`: candidate → what it was set to. */
+  readonly #sources = new Map<number, Map<number, ConstantData>>();
   #prepare: readonly { readonly compiled: CompiledStep; readonly quantizer: number | undefined }[] = [];
   #uploads = 0;
 
@@ -22,7 +30,7 @@ export class ConstantStore {
     this.#gpu = gpu;
     this.#constants = constants;
     this.#buffers = constants.map((constant) => {
-      const buffer = createPool(gpu, byteLengthOf(constant), constant.name);
+      const buffer = createPool(gpu, constantBytes(constant), constant.name);
       if (constant.value) writeWords(gpu, buffer, wordsOf(constant.value));
       return new Map([[FLOAT, buffer]]);
     });
@@ -48,18 +56,18 @@ export class ConstantStore {
    * Sets what the constants of a quantizer contain in a candidate; false where another candidate has the very same tensor, whose
    * buffers then serve both. Contents that serve two candidates cannot be replaced.
    */
-  set(quantizer: number, candidate: number, tensor: HostTensor): boolean {
+  set(quantizer: number, candidate: number, data: ConstantData): boolean {
     let sources = this.#sources.get(quantizer);
     if (!sources) this.#sources.set(quantizer, sources = new Map());
     const others = [...sources].filter(([other]) => other !== candidate);
     const before = sources.get(candidate);
-    if (before && others.some(([, source]) => source === before)) {
+    if (before && others.some(([, source]) => isSame(source, before))) {
       throw new Error(`Cannot replace candidate ${candidate} of quantizer ${quantizer}: it shares its buffers`);
     }
-    const [twin] = before ? [] : others.find(([, source]) => source === tensor) ?? [];
-    sources.set(candidate, tensor);
+    const [twin] = before ? [] : others.find(([, source]) => isSame(source, data)) ?? [];
+    sources.set(candidate, data);
     if (twin === undefined) {
-      this.#upload(quantizer, candidate, tensor);
+      this.#upload(quantizer, candidate, data);
       return true;
     }
     this.#constants.forEach((constant, index) => {
@@ -69,7 +77,7 @@ export class ConstantStore {
     return false;
   }
 
-  #upload(quantizer: number, candidate: number, tensor: HostTensor): void {
+  #upload(quantizer: number, candidate: number, { tensor, units }: ConstantData): void {
     this.#constants.forEach((constant, index) => {
       if (constant.quantizer !== quantizer) return;
       if (constant.value && !sameShape(constant.shape, tensor.shape)) {
@@ -80,9 +88,10 @@ export class ConstantStore {
         );
       }
       const buffer = this.#buffers[index]!.get(candidate) ??
-        createPool(this.#gpu, byteLengthOf(constant), `${constant.name} candidate ${candidate}`);
+        createPool(this.#gpu, constantBytes(constant), `${constant.name} candidate ${candidate}`);
       this.#buffers[index]!.set(candidate, buffer);
       if (constant.value) writeWords(this.#gpu, buffer, wordsOf(tensor));
+      if (constant.hasUnits) writeWords(this.#gpu, buffer, unitWords(constant, units), byteLengthOf(constant));
     });
     this.#uploads++;
   }
@@ -122,4 +131,17 @@ export class ConstantStore {
       states.delete(state);
     });
   }
+}
+
+function isSame(a: ConstantData, b: ConstantData): boolean {
+  return a.tensor === b.tensor && a.units === b.units;
+}
+
+/** Zeros where a candidate has no units: its sums are in float. */
+function unitWords({ name, shape }: PlanConstant, units: Float32Array | undefined): Uint32Array<ArrayBuffer> {
+  const length = elementCount(shape);
+  if (units && units.length !== length) {
+    throw new RangeError(`Cannot use ${units.length} units for the ${length} elements of "${name}"`);
+  }
+  return new Uint32Array((units ? Float32Array.from(units) : new Float32Array(length)).buffer);
 }

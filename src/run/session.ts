@@ -15,15 +15,15 @@ import {
 import type { Gpu } from "../gpu/device.ts";
 import type { PassLabel, PassProfiler } from "../gpu/profiler.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
-import { byteLengthOf, type Operand, type Plan, quantizersOf } from "../plan/plan.ts";
+import { byteLengthOf, constantBytes, type Operand, type Plan, quantizersOf } from "../plan/plan.ts";
 import { BoundSteps } from "./bound_steps.ts";
 import { CompiledStep, type StateOf } from "./compiled_step.ts";
-import { ConstantStore } from "./constant_store.ts";
+import { type ConstantData, ConstantStore } from "./constant_store.ts";
 import { QuantizerTable } from "./quantizer_table.ts";
 import { UniformBlock } from "./uniform_block.ts";
 
 /** The contents that a candidate gives to one quantizer: parameters for activations, contents for weights and biases. */
-export type CandidateData = { readonly parameters: QuantizerParameters } | { readonly tensor: HostTensor };
+export type CandidateData = { readonly parameters: QuantizerParameters } | ConstantData;
 
 /** Runs one plan. Dispose it to free its buffers. */
 export class Session {
@@ -115,7 +115,7 @@ export class Session {
       if ("parameters" in content) {
         this.#table.set(quantizer, candidate, content.parameters);
       } else {
-        if (this.#constants.set(quantizer, candidate, content.tensor)) changed.add(quantizer);
+        if (this.#constants.set(quantizer, candidate, content)) changed.add(quantizer);
       }
     }
     this.#constants.prepare(candidate, (quantizer) => quantizer !== undefined && changed.has(quantizer));
@@ -246,13 +246,13 @@ function allocateBuffers(gpu: Gpu, plan: Plan, layout: QuantizerLayout | undefin
   using stack = new DisposableStack();
   // Without a submit the destroyed buffers' memory is kept.
   stack.defer(() => gpu.device.queue.submit([]));
-  const constantBytes = plan.constants.reduce((sum, constant) => sum + byteLengthOf(constant), 0);
-  checkRoom(gpu, plan.buffers.reduce((sum, byteLength) => sum + byteLength, constantBytes));
+  const bytes = plan.constants.reduce((sum, constant) => sum + constantBytes(constant), 0);
+  checkRoom(gpu, plan.buffers.reduce((sum, byteLength) => sum + byteLength, bytes));
   plan.slots.forEach(({ byteLength }, slot) => checkBinding(gpu, byteLength, `slot ${slot}`));
   for (const operand of [...plan.prepare, ...plan.steps].flatMap((step) => step.operands)) {
     if (operand.kind !== "constant") continue;
     const constant = plan.constants[operand.constant]!;
-    checkBinding(gpu, operand.window ? 4 * operand.window.length : byteLengthOf(constant), constant.name);
+    checkBinding(gpu, operand.window ? 4 * operand.window.length : constantBytes(constant), constant.name);
   }
   const pools = plan.buffers.map((byteLength, index) =>
     stack.adopt(createPool(gpu, byteLength, `activations ${index}`), (buffer) => buffer.destroy())

@@ -17,11 +17,22 @@ import { OPERATORS } from "../../src/ops/registry.ts";
 import { blockTiles, convTiles, matmulTiles } from "../../src/ops/tiles.ts";
 import { graphOfCase } from "../support/op_graph.ts";
 
+/** All that the planner can fuse. */
+const FULL_EPILOGUE: EpilogueFlags = {
+  activation0: "clip",
+  fakeQuant0: true,
+  requantizes: false,
+  residual: true,
+  activation1: "relu",
+  fakeQuant1: true,
+};
+
 /** Epilogues to link with: none, and all that the planner can fuse. */
-const EPILOGUES: readonly EpilogueFlags[] = [
-  PLAIN_EPILOGUE,
-  { activation0: "clip", fakeQuant0: true, residual: true, activation1: "relu", fakeQuant1: true },
-];
+function epiloguesOf(dispatch: Dispatch): EpilogueFlags[] {
+  if (!hasEpilogue(dispatch)) return [PLAIN_EPILOGUE];
+  const ofSums = dispatch.addend === undefined ? [] : [{ ...FULL_EPILOGUE, requantizes: true }];
+  return [PLAIN_EPILOGUE, FULL_EPILOGUE, ...ofSums];
+}
 
 /** Kinds of adapters whose kernels need no optional feature. */
 const PLAIN_TARGETS: readonly KernelTarget[] = [PORTABLE_TARGET, { isSoftware: true, lanes: 0 }];
@@ -81,7 +92,7 @@ Deno.test("shaders declare one binding for each tensor, and none beyond what eve
     const { shader, functions = "" } = dispatch;
     const own = bindingsOf(`${shader.code}\n${functions}`).filter((binding) => binding.group === 0);
     assert.deepEqual(own.map((binding) => binding.binding), dispatch.bindings.map((_, place) => place), address);
-    const bindings = bindingsOf(linkShader(dispatch, EPILOGUES[1]));
+    const bindings = bindingsOf(linkShader(dispatch, FULL_EPILOGUE));
     assert.ok(bindings.filter((binding) => binding.type !== "uniform").length <= 8, `${address} has too many buffers`);
   }
 });
@@ -98,7 +109,7 @@ async function validate(
   const seen = new Set<string>();
   const refused: string[] = [];
   for (const { address, dispatch } of dispatches) {
-    for (const flags of hasEpilogue(dispatch) ? EPILOGUES : [PLAIN_EPILOGUE]) {
+    for (const flags of epiloguesOf(dispatch)) {
       const linked = linkShader(dispatch, flags);
       // Steps that share a buffer with what they read declare that writable.
       for (const code of [linked, declareWritable(linked, () => true)]) {

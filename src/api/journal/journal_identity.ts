@@ -115,6 +115,7 @@ function codeOf({ dispatch, epilogue }: Step): string {
   return linkShader(dispatch, {
     activation0: epilogue.activation0.kind,
     fakeQuant0: epilogue.quantizer0 !== undefined,
+    requantizes: epilogue.requantizes,
     residual: epilogue.residual !== undefined,
     activation1: epilogue.activation1.kind,
     fakeQuant1: epilogue.quantizer1 !== undefined,
