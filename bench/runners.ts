@@ -4,6 +4,7 @@ import * as ortWeb from "onnxruntime-web/webgpu";
 import { allocate, type HostTensor } from "../src/base/tensor.ts";
 import { createPool, readBuffers, tensorFromWords } from "../src/gpu/buffers.ts";
 import type { Gpu } from "../src/gpu/device.ts";
+import { StagingBuffers } from "../src/gpu/staging.ts";
 import type { PipelineCache } from "../src/gpu/pipelines.ts";
 import type { Graph } from "../src/graph/graph.ts";
 import { byteLengthOf } from "../src/plan/plan.ts";
@@ -23,6 +24,13 @@ export interface Runner {
 /** Bytes of results that are gathered on the GPU before they are read, as in an evaluation. */
 const RESULT_BYTES = 48 * 1024 * 1024;
 
+/** A session with what its results are read through. */
+interface Running {
+  readonly gpu: Gpu;
+  readonly session: Session;
+  readonly staging: StagingBuffers;
+}
+
 /** This project. A batch whose values no binding of the adapter can hold runs in equal parts, as in an evaluation. */
 export async function openHoldfast(
   { gpu, pipelines }: { readonly gpu: Gpu; readonly pipelines: PipelineCache },
@@ -41,29 +49,51 @@ export async function openHoldfast(
     (_, index) => new Map([...inputs].map(([name, tensor]) => [name, samplesOf(tensor, index * part, part)])),
   );
   const session = await Session.create(gpu, pipelines, plan);
+  const staging = new StagingBuffers(gpu.device);
   return {
     name: "holdfast",
-    async run() {
-      const found: HostTensor[][] = [];
-      for (const own of parts) {
-        for (const [name, tensor] of own) session.writeInput(name, tensor);
-        session.run();
-        found.push(await session.read());
-      }
-      return joined(found);
-    },
+    run: () => runParts({ gpu, session, staging }, parts),
     async stream(batches) {
       const all = Array.from({ length: batches }, () => parts).flat();
-      return joined((await streamOf(gpu, session, all)).slice(-parts.length));
+      return joined((await streamOf({ gpu, session, staging }, all)).slice(-parts.length));
     },
-    close: () => Promise.resolve(session[Symbol.dispose]()),
+    close() {
+      staging[Symbol.dispose]();
+      session[Symbol.dispose]();
+      return Promise.resolve();
+    },
   };
+}
+
+/** Outputs of a batch that runs in parts, each read to where it belongs in the whole. */
+async function runParts(
+  { gpu, session, staging }: Running,
+  parts: readonly ReadonlyMap<string, HostTensor>[],
+): Promise<ArrayLike<number>[]> {
+  const outputs = session.plan.outputs.map(({ type, slot }) => ({ type, ...session.slotPart(slot!) }));
+  const wholes = outputs.map(({ type }) => new Uint8Array(parts.length * byteLengthOf(type)));
+  for (const [place, inputs] of parts.entries()) {
+    for (const [name, tensor] of inputs) session.writeInput(name, tensor);
+    session.run();
+    await readBuffers(
+      gpu,
+      outputs.map(({ type, buffer, offset }, output) => {
+        const byteLength = byteLengthOf(type);
+        const target = wholes[output]!.subarray(place * byteLength, (place + 1) * byteLength);
+        return { buffer, byteOffset: offset, byteLength, target };
+      }),
+      staging,
+    );
+  }
+  return outputs.map(({ type: { dtype, shape } }, output) => {
+    const [batch = 1, ...rest] = shape;
+    return tensorFromWords(wholes[output]!.buffer, dtype, [parts.length * batch, ...rest]).data;
+  });
 }
 
 /** Outputs of all batches: they are submitted one after the other, and their results read together. */
 async function streamOf(
-  gpu: Gpu,
-  session: Session,
+  { gpu, session, staging }: Running,
   batches: readonly ReadonlyMap<string, HostTensor>[],
 ): Promise<HostTensor[][]> {
   const computed = session.plan.outputs.filter(({ slot }) => slot !== undefined);
@@ -89,7 +119,7 @@ async function streamOf(
         gpu.device.queue.submit([encoder.finish()]);
         return copied;
       });
-      const words = await readBuffers(gpu, parts);
+      const words = await readBuffers(gpu, parts, staging);
       const tensors = parts.map(({ type }, index) => tensorFromWords(words[index]!, type.dtype, type.shape));
       for (const place of chosen.keys()) {
         found.push(tensors.slice(place * computed.length, (place + 1) * computed.length));

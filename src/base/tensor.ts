@@ -118,6 +118,11 @@ export function allocate(dtype: DType, length: number): TensorData {
   return new ARRAY_OF[dtype](length);
 }
 
+/** The typed array that holds values of `dtype` on the host. */
+export function arrayOf(dtype: DType): (typeof ARRAY_OF)[DType] {
+  return ARRAY_OF[dtype];
+}
+
 /** Builds a host tensor from numbers, converting them to `dtype` as typed arrays do. */
 export function hostTensor(dtype: DType, shape: readonly number[], values: ArrayLike<number>): HostTensor {
   const length = elementCount(shape);

@@ -3,6 +3,7 @@ import { ModelError } from "../base/errors.ts";
 import { elementCount, formatShape, type HostTensor } from "../base/tensor.ts";
 import { createStorage, readBuffers, tensorFromWords } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { StagingBuffers } from "../gpu/staging.ts";
 import type { PlanOutput } from "../plan/plan.ts";
 import type { Session } from "../run/session.ts";
 import type { SampleStore } from "./sample_store.ts";
@@ -57,11 +58,13 @@ export class BatchRunner {
   readonly #outputs: readonly { readonly output: PlanOutput; readonly slot: number; readonly rowBytes: number }[];
   readonly #rowsPerBatch: number;
   readonly #batchBytes: number;
+  readonly #staging: StagingBuffers;
   #results: GPUBuffer | undefined;
 
   /** Collects the outputs named in `outputs`, in that order; all of the plan unless stated. */
   constructor(gpu: Gpu, session: Session, store: SampleStore, batch: number, outputs?: readonly string[]) {
     this.#gpu = gpu;
+    this.#staging = new StagingBuffers(gpu.device);
     this.#session = session;
     this.#store = store;
     this.#rowsPerBatch = batch;
@@ -129,6 +132,7 @@ export class BatchRunner {
   }
 
   [Symbol.dispose](): void {
+    this.#staging[Symbol.dispose]();
     this.#results?.destroy();
   }
 
@@ -167,7 +171,8 @@ export class BatchRunner {
     pending: readonly PendingResults[],
     { count, laneBytes, take }: { readonly count: number; readonly laneBytes: number; readonly take: TakeRow },
   ): Promise<void> {
-    const [words] = await readBuffers(this.#gpu, [{ buffer: this.#results!, byteLength: count * laneBytes }]);
+    const results = { buffer: this.#results!, byteLength: count * laneBytes };
+    const [words] = await readBuffers(this.#gpu, [results], this.#staging);
     let at = 0;
     for (const { lane, lanes, start, rows } of pending) {
       for (let place = 0; place < lanes; place++) {

@@ -14,6 +14,7 @@ import {
 } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { PassLabel, PassProfiler } from "../gpu/profiler.ts";
+import { StagingBuffers } from "../gpu/staging.ts";
 import type { PipelineCache } from "../gpu/pipelines.ts";
 import { byteLengthOf, constantBytes, type Operand, type Plan, quantizersOf } from "../plan/plan.ts";
 import { BoundSteps } from "./bound_steps.ts";
@@ -35,6 +36,7 @@ export class Session {
   readonly #table: QuantizerTable;
   readonly #steps: BoundSteps;
   readonly #resources: Disposable;
+  readonly #staging: StagingBuffers;
   /** Candidate → quantizers that have data for it. */
   readonly #given = new Map<number, Set<number>>();
 
@@ -54,6 +56,7 @@ export class Session {
     this.#table = parts.buffers.table;
     this.#steps = parts.steps;
     this.#resources = parts.resources;
+    this.#staging = new StagingBuffers(parts.gpu.device);
   }
 
   /**
@@ -217,6 +220,7 @@ export class Session {
         const { buffer, offset } = this.#slots[output.slot!]!;
         return { buffer, byteOffset: offset, byteLength: byteLengthOf(output.type) };
       }),
+      this.#staging,
     );
     return outputs.map((output) =>
       knownTensor(output.type) ??
@@ -225,6 +229,7 @@ export class Session {
   }
 
   [Symbol.dispose](): void {
+    this.#staging[Symbol.dispose]();
     this.#resources[Symbol.dispose]();
   }
 
