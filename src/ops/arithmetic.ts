@@ -20,6 +20,7 @@ const rows: readonly BinaryRow[] = [
   {
     type: "Add",
     wgsl: () => "a + b",
+    takesVectors: true,
     value: (a, b) => a + b,
     takes: isNumber,
     quant: QUANTIZABLE,
@@ -28,6 +29,7 @@ const rows: readonly BinaryRow[] = [
   {
     type: "Sub",
     wgsl: () => "a - b",
+    takesVectors: true,
     value: (a, b) => a - b,
     takes: isNumber,
     quant: QUANTIZABLE,
@@ -36,6 +38,7 @@ const rows: readonly BinaryRow[] = [
   {
     type: "Mul",
     wgsl: () => "a * b",
+    takesVectors: true,
     value: (a, b, dtype) => storageOf(dtype) === "i32" && dtype !== "int64" ? Math.imul(a, b) : a * b,
     takes: isNumber,
     quant: QUANTIZABLE,
@@ -44,6 +47,7 @@ const rows: readonly BinaryRow[] = [
   {
     type: "Div",
     wgsl: () => "a / b",
+    takesVectors: true,
     value: (a, b, dtype) => isFloat(dtype) ? a / b : Math.trunc(a / b),
     takes: isNumber,
     quant: QUANTIZABLE,

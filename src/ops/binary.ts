@@ -43,6 +43,8 @@ export interface BinaryRow {
   readonly since?: number;
   /** WGSL expression in `a` and `b`, given the operands' types. */
   readonly wgsl: (a: DType, b: DType, variant: string) => string;
+  /** Set where the expression for floats is one for vectors of floats as well. */
+  readonly takesVectors?: true;
   /** The same in double precision; what it returns is rounded, or wrapped, to the result's type. */
   readonly value: (a: number, b: number, dtype: DType, variant: string) => number;
   readonly takes: (dtype: DType) => boolean;
@@ -95,6 +97,14 @@ export function binaryOp(row: BinaryRow): OpDef {
         combineTensors(a!, aligned, row.result ?? dtype, (p, q) => row.value(p, q, dtype, attributes.variant)),
       ];
     },
+    ...(row.takesVectors
+      ? {
+        asFormula: ([a, b], { variant }) => ({
+          kind: "vectors",
+          expression: row.wgsl(a!.dtype, b!.dtype, variant),
+        }),
+      }
+      : {}),
     cases: casesOf(row),
   });
 }

@@ -1,8 +1,8 @@
 import code from "../../shaders/clip.wgsl" with { type: "text" };
-import { dispatch, linearGrid, type Shader, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import { type Activation, dispatch, linearGrid, type Shader, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import { ModelError } from "../base/errors.ts";
-import { elementCount, isFloat, storageOf } from "../base/tensor.ts";
-import { defineOp } from "./op.ts";
+import { elementCount, isFloat, storageOf, type TensorType } from "../base/tensor.ts";
+import { defineOp, type Operands } from "./op.ts";
 import { unaryOp } from "./unary.ts";
 import { isNumber } from "./words.ts";
 
@@ -32,6 +32,13 @@ const clipByAttributes = unaryOp({
     { name: "crossed bounds", inputs: [{ dtype: "float32", shape: [65] }], attributes: { min: 2, max: 1 }, opset: 6 },
   ],
 });
+
+/** Clip with bounds that are known, as a store applies it. */
+function clipActivation([x, low, high]: Operands<TensorType>): Activation | undefined {
+  if (!isFloat(x!.dtype) || x!.dtype === "float64") return undefined;
+  if ((low && !low.value) || (high && !high.value)) return undefined;
+  return { kind: "clip", alpha: low?.value?.[0] ?? -LARGEST_FLOAT, beta: high?.value?.[0] ?? LARGEST_FLOAT };
+}
 
 /** ONNX Clip from opset 11: the bounds are optional one-element tensors; where they cross, the upper one wins. */
 const clipByInputs = defineOp<null>({
@@ -66,10 +73,10 @@ const clipByInputs = defineOp<null>({
     const ceiling = high?.data[0] ?? Infinity;
     return [{ ...x!, data: x!.data.map((value) => Math.min(Math.max(value, floor), ceiling)) }];
   },
-  asActivation: ([x, low, high]) => {
-    if (!isFloat(x!.dtype) || x!.dtype === "float64") return undefined;
-    if ((low && !low.value) || (high && !high.value)) return undefined;
-    return { kind: "clip", alpha: low?.value?.[0] ?? -LARGEST_FLOAT, beta: high?.value?.[0] ?? LARGEST_FLOAT };
+  asActivation: clipActivation,
+  asFormula(inputs) {
+    const activation = clipActivation(inputs);
+    return activation && { kind: "activation", activation };
   },
   cases: [
     {

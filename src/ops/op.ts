@@ -2,6 +2,7 @@
 import type { Activation, Lowering } from "../base/dispatch.ts";
 import type { KernelTarget } from "../base/kernel_target.ts";
 import type { HostTensor, TensorType } from "../base/tensor.ts";
+import type { ChainFormula } from "./chain.ts";
 import type { AttributeReader } from "../graph/attributes.ts";
 
 /** One entry per operand; `undefined` marks an absent optional input. */
@@ -87,6 +88,8 @@ export interface OpDef<A = unknown> {
   macs?(inputs: Operands<TensorType>, outputs: readonly TensorType[], attributes: A): number;
   /** The operator as an activation that another kernel's store can apply, where it is one. */
   asActivation?(inputs: Operands<TensorType>, attributes: A): Activation | undefined;
+  /** What the operator computes of every element, where it is elementwise on float32 and may be part of a chain. */
+  asFormula?(inputs: Operands<TensorType>, attributes: A): ChainFormula | undefined;
   /** Axis of the weight input that runs over output channels; stated by operators with weights. */
   weightChannelAxis?(weight: TensorType, attributes: A): number;
 }

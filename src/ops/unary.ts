@@ -5,6 +5,7 @@ import { type Activation, dispatch, linearGrid, type Lowering, type Shader, WORK
 import { UnsupportedError } from "../base/errors.ts";
 import { allocate, type DType, elementCount, isFloat, storageOf, type TensorType } from "../base/tensor.ts";
 import type { AttributeReader } from "../graph/attributes.ts";
+import type { ChainFormula } from "./chain.ts";
 import { defineOp, type NodeSignature, type OpCase, type OpDef, type QuantTrait, type Tolerance } from "./op.ts";
 import { wrapped } from "./words.ts";
 
@@ -72,6 +73,9 @@ export function unaryOp(row: UnaryRow): OpDef {
       x!.data.forEach((value, index) => data[index] = row.value(value, attributes));
       return [{ dtype, shape: x!.shape, data }];
     },
+    ...((row.result ?? "float32") === "float32"
+      ? { asFormula: (_inputs, attributes) => formulaOf(row, attributes) }
+      : {}),
     ...(row.asActivation ? { asActivation: (_inputs, attributes) => row.asActivation!(attributes) } : {}),
     cases: casesOf(row),
   });
@@ -97,6 +101,14 @@ export function lowerUnary(
       workgroups: linearGrid(length, WORKGROUP_SIZE),
     })],
   };
+}
+
+/** The row's activation where it is one: those take four elements at once. */
+function formulaOf(row: UnaryRow, attributes: UnaryAttributes): ChainFormula {
+  const activation = row.asActivation?.(attributes);
+  if (activation) return { kind: "activation", activation };
+  const { alpha, beta } = attributes;
+  return { kind: "element", expression: row.wgsl, alpha, beta };
 }
 
 function casesOf(row: UnaryRow): OpCase[] {

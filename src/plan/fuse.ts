@@ -11,6 +11,7 @@ import { LOOP_CAP, loopBound } from "../gpu/loop_bound.ts";
 import type { TypedGraph } from "../ops/infer.ts";
 import { copyDispatch } from "../ops/copy.ts";
 import { type ResolvedNode, withNode } from "../ops/resolve.ts";
+import { ChainFinder } from "./chains.ts";
 import { type DraftStep, NONE, quantizedCopy, type ValueRef } from "./draft.ts";
 
 /** Draft steps, the values that share memory with others, and the element counts of temporaries. */
@@ -33,6 +34,9 @@ class Drafter {
   readonly #executed: readonly ResolvedNode[];
   readonly #readers = new Map<string, { node: string; input: number }[]>();
   readonly #outputs: ReadonlySet<string>;
+  readonly #chains: ChainFinder;
+  /** Nodes that were computed with an earlier one. */
+  readonly #done = new Set<string>();
   readonly #steps: DraftStep[] = [];
   /** The step whose store makes a value, while later nodes may still be fused into that store. */
   readonly #producers = new Map<string, number>();
@@ -56,13 +60,25 @@ class Drafter {
         this.#readers.set(name, [...this.#readers.get(name) ?? [], { node: node.name, input }]);
       });
     }
+    const weights = new Set(quantizers.flatMap(({ kind, value }) => kind === "activation" ? [] : [value]));
+    this.#chains = new ChainFinder({
+      typed,
+      executed: this.#executed,
+      readers: this.#readers,
+      isKept: (value) => this.#outputs.has(value) || this.#quantizers.has(value),
+      isVariable: (constant) => weights.has(constant),
+      quantizerAt: (node, input, value) => this.#ref(node, input, value).quantizer,
+    });
   }
 
   draft(): Draft {
     for (const input of this.#typed.graph.inputs) this.#quantize(input.name);
     for (const resolved of this.#executed) {
-      if (!this.#fuseActivation(resolved) && !this.#fuseAdd(resolved)) this.#lower(resolved);
-      for (const output of resolved.node.outputs) if (output !== "") this.#quantize(output);
+      if (this.#done.has(resolved.node.name)) continue;
+      const last = this.#fuseActivation(resolved) || this.#fuseAdd(resolved)
+        ? resolved
+        : this.#lowerChain(resolved) ?? this.#lower(resolved);
+      for (const output of last.node.outputs) if (output !== "") this.#quantize(output);
     }
     return { steps: this.#steps, aliases: this.#aliases, temporaries: this.#temporaries };
   }
@@ -135,7 +151,29 @@ class Drafter {
     return step.dispatch.bindings[binding] === "y0";
   }
 
-  #lower({ node, operator, attributes }: ResolvedNode): void {
+  /** Computes a node together with elementwise ones that follow from it alone; gives the last of them. */
+  #lowerChain(start: ResolvedNode): ResolvedNode | undefined {
+    const chain = this.#chains.from(start);
+    if (!chain) return undefined;
+    const { nodes, input, dispatch } = chain;
+    const last = nodes.at(-1)!;
+    const output = last.node.outputs[0]!;
+    const { shape } = this.#type(output);
+    const first = this.#steps.length;
+    this.#add(dispatch, [this.#ref(start.node.name, input.place, input.value), { value: output }], {
+      nodes: nodes.map(({ node }) => node.name),
+      cost: elementCount(shape),
+      source: { operator: start.node.type, shape, macs: 0 },
+    });
+    for (const { node } of nodes) this.#done.add(node.name);
+    this.#readyAfter.set(output, first);
+    this.#offerStore([output], first);
+    return last;
+  }
+
+  /** Computes a node by itself. */
+  #lower(resolved: ResolvedNode): ResolvedNode {
+    const { node, operator, attributes } = resolved;
     const inputs = node.inputs.map((name) => name === "" ? undefined : this.#type(name));
     const outputs = node.outputs.map((name) => this.#type(name));
     const lowering = withNode(
@@ -145,7 +183,7 @@ class Drafter {
     );
     if (lowering.aliasOf !== undefined) {
       this.#share(node, node.outputs[0]!, { input: lowering.aliasOf, value: node.inputs[lowering.aliasOf]! });
-      return;
+      return resolved;
     }
     const temporary = (slot: string) => `${node.name}\0${slot}`;
     lowering.temporaries?.forEach((count, number) => this.#temporaries.set(temporary(`t${number}`), count));
@@ -173,6 +211,7 @@ class Drafter {
       else this.#readyAfter.set(name, this.#steps.length - 1);
     });
     this.#offerStore(node.outputs, first);
+    return resolved;
   }
 
   /** The last of a node's steps, which start at `first`, may take more work into its store where that is the only store of its only output. */
