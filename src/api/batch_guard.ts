@@ -4,9 +4,8 @@ import { BatchRunner } from "../evaluate/batch_runner.ts";
 import { feedTypes } from "../evaluate/feed.ts";
 import { SampleStore } from "../evaluate/sample_store.ts";
 import { inferTypes } from "../ops/infer.ts";
-import { buildPlan } from "../plan/build.ts";
-import { Session } from "../run/session.ts";
 import { feedOf, type Network } from "./network.ts";
+import { openNetwork, planNetwork } from "./planned_network.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Largest difference between a sample in a batch and alone, relative to the largest magnitude of that output. */
@@ -48,10 +47,10 @@ async function outputsOf(
   dataset: Dataset,
   { indices, batch }: { readonly indices: readonly number[]; readonly batch: number },
 ): Promise<ArrayLike<number>[]> {
-  const { gpu, pipelines } = runtime;
+  const { gpu } = runtime;
   const feed = feedOf(network, dataset);
-  const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batch)), [], { target: gpu.kernelTarget });
-  using session = await Session.create(gpu, pipelines, plan);
+  const typed = inferTypes(feed.graph, feedTypes(feed, batch));
+  using session = await openNetwork(runtime, planNetwork(typed, gpu.kernelTarget));
   using store = new SampleStore(gpu, dataset, feed.inputs, 0);
   using runner = new BatchRunner(gpu, session, store, batch);
   const found: ArrayLike<number>[] = [];

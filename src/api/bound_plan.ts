@@ -7,14 +7,12 @@ import type { Graph } from "../graph/graph.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { type HostTail, runTail, splitTail } from "../passes/host_tail.ts";
 import { inlineControlFlow } from "../passes/inline_control_flow.ts";
-import { buildPlan } from "../plan/build.ts";
-import type { Plan } from "../plan/plan.ts";
-import { Session } from "../run/session.ts";
+import type { Session } from "../run/session.ts";
+import { type PlannedNetwork, planNetwork } from "./planned_network.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A plan for inputs of certain shapes, and for certain contents of some of them. */
-export interface BoundPlan {
-  readonly plan: Plan;
+export interface BoundPlan extends PlannedNetwork {
   /** Inputs that became constants of the plan. */
   readonly bound: ReadonlySet<string>;
   /** What is evaluated on the host behind the plan. */
@@ -53,7 +51,7 @@ export function planFor(
       const { device, tail } = bind(graph, inputs, { constants, optimize });
       if (tail && !hasTail) continue;
       const types = new Map(device.inputs.map(({ name }) => [name, typeOf(inputs.get(name)!)]));
-      return { plan: buildPlan(inferTypes(device, types), [], { target }), bound: new Set(constants.keys()), tail };
+      return { ...planNetwork(inferTypes(device, types), target), bound: new Set(constants.keys()), tail };
     } catch (error) {
       if (!(error instanceof UnsupportedError)) throw error;
       refusal ??= error;

@@ -9,14 +9,13 @@ import type { Metric } from "../evaluate/metric.ts";
 import { SampleStore } from "../evaluate/sample_store.ts";
 import { metricsBehind } from "../evaluate/tail_metrics.ts";
 import { inferTypes } from "../ops/infer.ts";
-import { buildPlan } from "../plan/build.ts";
-import { Session } from "../run/session.ts";
 import type { HostTensor } from "../base/tensor.ts";
 import { guardBatch } from "./batch_guard.ts";
 import { fitMemory, type MemoryFit } from "./memory_fit.ts";
 import { checkLabels } from "./check_task.ts";
 import type { Model } from "./model.ts";
 import { chooseBatch, feedOf, prepareNetwork } from "./network.ts";
+import { openNetwork, planNetwork } from "./planned_network.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** How to evaluate. */
@@ -127,7 +126,7 @@ async function openEvaluator(
   fit: MemoryFit,
 ): Promise<Bench> {
   const { onProgress, float } = options;
-  const { gpu, pipelines } = runtime;
+  const { gpu } = runtime;
   const { memoryBudget } = fit.sizes;
   const network = await guardBatch(runtime, prepareNetwork(model, dataset), dataset);
   const batchSize = chooseBatch(network, dataset, { runtime, ...fit.sizes });
@@ -136,9 +135,8 @@ async function openEvaluator(
   const feed = feedOf(network, dataset, metrics);
   const typed = inferTypes(feed.graph, feedTypes(feed, batchSize));
   await runtime.tune(typed);
-  const plan = buildPlan(typed, [], { target: gpu.kernelTarget });
   using stack = new DisposableStack();
-  const session = stack.use(await Session.create(gpu, pipelines, plan));
+  const session = stack.use(await openNetwork(runtime, planNetwork(typed, gpu.kernelTarget)));
   const store = stack.use(new SampleStore(gpu, dataset, feed.inputs, memoryBudget));
   const evaluator = stack.use(
     new GpuEvaluator({

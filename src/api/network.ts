@@ -13,9 +13,9 @@ import { leadBatches } from "../passes/lead_batches.ts";
 import { liftBatch } from "../passes/lift_batch.ts";
 import { runPasses } from "../passes/run_passes.ts";
 import { widenFloats } from "../passes/widen_floats.ts";
-import { buildPlan } from "../plan/build.ts";
 import { byteLengthOf } from "../plan/plan.ts";
 import type { Model } from "./model.ts";
+import { planNetwork } from "./planned_network.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A network ready to be evaluated or quantized on samples of one shape. */
@@ -104,7 +104,7 @@ export function chooseBatch(
   const feed = attachDataset(graph, dataset);
   const typed = inferTypes(feed.graph, feedTypes(feed, 1));
   const largest = Math.max(...[...typed.types.values()].filter((type) => !type.value).map(byteLengthOf));
-  const { buffers } = buildPlan(typed, [], { target: runtime.gpu.kernelTarget });
+  const { plan: { buffers } } = planNetwork(typed, runtime.gpu.kernelTarget);
   const sampleBytes = buffers.reduce((sum, byteLength) => sum + byteLength, 0);
   const fits = (batch: number) =>
     batch * largest <= runtime.gpu.largestBinding && batch * sampleBytes <= ACTIVATION_SHARE * memoryBudget;

@@ -5,10 +5,9 @@ import { feedTypes } from "../evaluate/feed.ts";
 import { SampleStore } from "../evaluate/sample_store.ts";
 import { ValueError } from "../evaluate/value_error.ts";
 import { inferTypes } from "../ops/infer.ts";
-import { buildPlan } from "../plan/build.ts";
-import { Session } from "../run/session.ts";
 import { firstIndices } from "./evaluate.ts";
 import { feedOf, type Network } from "./network.ts";
+import { openNetwork, planNetwork } from "./planned_network.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** How to run them. */
@@ -27,10 +26,10 @@ export async function pairedErrors(
   dataset: Dataset,
   { batchSize, memoryBudget, onProgress, signal }: PairedErrorOptions,
 ): Promise<ValueError[]> {
-  const { gpu, pipelines } = runtime;
+  const { gpu } = runtime;
   const feed = feedOf(network, dataset);
-  const plan = buildPlan(inferTypes(feed.graph, feedTypes(feed, batchSize)), [], { target: gpu.kernelTarget });
-  using session = await Session.create(gpu, pipelines, plan);
+  const typed = inferTypes(feed.graph, feedTypes(feed, batchSize));
+  using session = await openNetwork(runtime, planNetwork(typed, gpu.kernelTarget));
   using store = new SampleStore(gpu, dataset, feed.inputs, memoryBudget);
   using runner = new BatchRunner(gpu, session, store, batchSize);
   const errors = network.graph.outputs.map(() => new ValueError());

@@ -4,9 +4,10 @@ import { formatShape, type HostTensor, isFloat, misfitOf } from "../base/tensor.
 import type { Graph, ValueInfo } from "../graph/graph.ts";
 import { runPasses } from "../passes/run_passes.ts";
 import { widenFloats } from "../passes/widen_floats.ts";
-import { Session } from "../run/session.ts";
+import type { Session } from "../run/session.ts";
 import { type BoundPlan, planFor, runBound } from "./bound_plan.ts";
 import type { Model } from "./model.ts";
+import { openNetwork } from "./planned_network.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** How a runner keeps plans. */
@@ -100,9 +101,9 @@ export class Runner {
       this.#ready = [...this.#ready.filter((one) => one !== known), known];
       return known;
     }
-    const { gpu, pipelines } = this.#runtime;
-    const bound = planFor(this.#graph, inputs, { optimize: runPasses, target: gpu.kernelTarget });
-    const session = await Session.create(gpu, pipelines, bound.plan);
+    const { kernelTarget: target } = this.#runtime.gpu;
+    const bound = planFor(this.#graph, inputs, { optimize: runPasses, target });
+    const session = await openNetwork(this.#runtime, bound);
     this.#plannings++;
     const contents = new Map(
       [...inputs].filter(([name]) => bound.bound.has(name)).map(([name, tensor]) => [

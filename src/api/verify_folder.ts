@@ -6,9 +6,9 @@ import type { Graph } from "../graph/graph.ts";
 import { importGraph } from "../graph/import.ts";
 import { decodeModel, decodeTensorProto } from "../onnx/decode.ts";
 import { tensorFromProto } from "../onnx/tensor.ts";
-import { Session } from "../run/session.ts";
 import { planFor, runBound } from "./bound_plan.ts";
 import { type Closeness, closenessFor, differenceOf } from "./closeness.ts";
+import { openNetwork } from "./planned_network.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** What is found out about a folder on the way, kept even where the check fails. */
@@ -45,7 +45,7 @@ export async function checkFolder(
     });
     if (bound.plan.steps.length > 0) check.isHostOnly = false;
     if (bound.tail || bound.plan.outputs.some(({ slot }) => slot === undefined)) check.isOnHost = true;
-    using session = await Session.create(runtime.gpu, runtime.pipelines, bound.plan);
+    using session = await openNetwork(runtime, bound);
     const outputs = await runBound(runtime, session, bound, inputs);
     for (const [place, wanted] of expected.entries()) {
       const output = outputs[place];

@@ -54,6 +54,18 @@ export interface HostTensor {
   readonly shape: readonly number[];
   /** Elements in row-major order. */
   readonly data: TensorData;
+  /** Set where the elements were dequantized from codes. Tensors made of this one do not have it. */
+  readonly steps?: Steps;
+}
+
+/** Codes behind float elements: every element is a whole number of steps. */
+export interface Steps {
+  /** Element type of the codes. */
+  readonly dtype: DType;
+  /** One for all elements, or one per index of `axis`. */
+  readonly scale: Float32Array;
+  /** Not negative; undefined where one scale serves all elements. */
+  readonly axis: number | undefined;
 }
 
 const ARRAY_OF = {

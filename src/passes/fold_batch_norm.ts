@@ -105,5 +105,5 @@ function scaleChannels(weight: HostTensor, axis: number, factor: Float64Array, n
     const group = Math.floor(Math.floor(index / (inner * extent)) / inputsPerGroup);
     return value * factor[channel + group * extent]!;
   });
-  return { ...weight, data };
+  return { dtype: weight.dtype, shape: weight.shape, data };
 }

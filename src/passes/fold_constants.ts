@@ -1,12 +1,14 @@
 /** Turns what depends on constants alone into initializers. */
-import type { HostTensor } from "../base/tensor.ts";
+import { normalizeAxis } from "../base/shape.ts";
+import { elementCount, type HostTensor, type Steps, type TensorType } from "../base/tensor.ts";
 import { withInitializers, withNodes } from "../graph/edit.ts";
-import type { Graph } from "../graph/graph.ts";
+import type { Graph, Node } from "../graph/graph.ts";
 import type { TypedGraph } from "../ops/infer.ts";
 
 /**
  * Replaces nodes by initializers where every input is an initializer, whatever the shapes of the network's inputs. (Values
- * that follow from input shapes are known to the planner too, but differ from one shape to the next.)
+ * that follow from input shapes are known to the planner too, but differ from one shape to the next.) What was dequantized
+ * keeps its steps.
  */
 export function foldConstants({ graph, types }: TypedGraph): Graph {
   const constant = new Set(graph.initializers.keys());
@@ -19,10 +21,29 @@ export function foldConstants({ graph, types }: TypedGraph): Graph {
     for (const output of node.outputs) {
       if (output === "") continue;
       const { dtype, shape, value } = types.get(output)!;
-      folded.set(output, { dtype, shape, data: value! });
+      const steps = stepsOf(node, types);
+      folded.set(output, { dtype, shape, data: value!, ...(steps && { steps }) });
       constant.add(output);
     }
     return false;
   });
   return folded.size === 0 ? graph : withNodes(withInitializers(graph, folded), kept);
+}
+
+/** Steps of what a DequantizeLinear node gives; undefined for other nodes and where scales lie in blocks. */
+function stepsOf(
+  { type, domain, inputs, attributes }: Node,
+  types: ReadonlyMap<string, TensorType>,
+): Steps | undefined {
+  const [codes, scale] = inputs.map((name) => types.get(name));
+  const isBlocked = (attributes.get("block_size")?.value ?? 0) !== 0;
+  if (type !== "DequantizeLinear" || domain !== "" || isBlocked || !codes || !scale?.value) return undefined;
+  const { dtype, shape } = codes;
+  const axis = attributes.get("axis");
+  const isSingle = elementCount(scale.shape) === 1;
+  return {
+    dtype,
+    scale: Float32Array.from(scale.value),
+    axis: isSingle ? undefined : normalizeAxis(axis?.type === "int" ? axis.value : 1, shape.length),
+  };
 }

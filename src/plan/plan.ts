@@ -51,7 +51,7 @@ export interface Step {
   /** Work of the step in multiply-accumulates, every stored element counting for one. */
   readonly cost: number;
   readonly source: StepSource;
-  /** The step makes the quantized copy of a value and runs only while this quantizer is on. */
+  /** The step runs only while this quantizer is on: it makes the quantized copy of a value, or nobody wants the network in float. */
   readonly onlyFor: number | undefined;
 }
 

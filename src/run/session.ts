@@ -39,6 +39,8 @@ export class Session {
   readonly #staging: StagingBuffers;
   /** Candidate → quantizers that have data for it. */
   readonly #given = new Map<number, Set<number>>();
+  /** State of groups that an assignment does not name. */
+  #unassigned = FLOAT;
 
   private constructor(parts: {
     gpu: Gpu;
@@ -126,6 +128,11 @@ export class Session {
     this.#steps.bind((quantizer) => this.#given.get(candidate)!.has(quantizer) ? candidate : FLOAT);
   }
 
+  /** Lets groups that an assignment does not name compute in a candidate; until then they compute in float. */
+  assume(candidate: number): void {
+    this.#unassigned = candidate;
+  }
+
   /** Uploads one input of the next run. */
   writeInput(name: string, tensor: HostTensor): void {
     writeWords(this.#gpu, this.inputBuffer(name), wordsOf(tensor));
@@ -143,21 +150,22 @@ export class Session {
     return this.#slots[slot]!;
   }
 
-  /** State of every quantizer under an assignment of the layout's groups; all float where absent. */
-  stateOf(assignment: Assignment | undefined): StateOf {
+  /** State of every quantizer under an assignment of the layout's groups. */
+  stateOf(assignment: Assignment = []): StateOf {
     const layout = this.#layout;
-    if (!layout || !assignment) return () => FLOAT;
+    const unassigned = this.#unassigned;
+    if (!layout || (assignment.length === 0 && unassigned === FLOAT)) return () => FLOAT;
     return (quantizer) => {
-      const state = assignment[layout.quantizers[quantizer]!.group] ?? FLOAT;
+      const state = assignment[layout.quantizers[quantizer]!.group] ?? unassigned;
       return this.#given.get(state)?.has(quantizer) === false ? FLOAT : state;
     };
   }
 
   /** Encodes steps `from` to `to`: in one pass, or while passes are recorded in one for each step. */
-  encode(encoder: GPUCommandEncoder, assignment?: Assignment, from = 0, to = this.plan.steps.length): void {
+  encode(encoder: GPUCommandEncoder, assignment: Assignment = [], from = 0, to = this.plan.steps.length): void {
     if (from >= to) return;
     const state = this.stateOf(assignment);
-    const precision = assignment?.some((one) => one !== FLOAT) ? "int8" : "float32";
+    const precision = [...assignment, this.#unassigned].some((one) => one !== FLOAT) ? "int8" : "float32";
     const record = this.#gpu.profiler?.begin(this, precision, to - from);
     if (record) {
       this.#encodeRecorded(encoder, state, { from, to, record });

@@ -76,6 +76,17 @@ Deno.test(
   },
 );
 
+Deno.test("Session.assume() says what groups compute in that an assignment does not name", needsGpu, async () => {
+  using session = await openSession();
+  const rest = (first: number, others: number) => groups.map((_, group) => group === 0 ? first : others);
+  const float = await outputOf(session, rest(FLOAT, FLOAT));
+  assert.deepEqual(await outputOf(session, []), float);
+  session.assume(1);
+  assert.deepEqual(await outputOf(session, []), await outputOf(session, rest(1, 1)));
+  assert.deepEqual(await outputOf(session, [0]), await outputOf(session, rest(0, 1)));
+  assert.deepEqual(await outputOf(session, rest(FLOAT, FLOAT)), float);
+});
+
 Deno.test(
   "Session.encode() finds everything bound when all groups change to a candidate for the first time",
   needsGpu,

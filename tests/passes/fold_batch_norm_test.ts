@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import type { Graph } from "../../src/graph/graph.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
+import { foldConstants } from "../../src/passes/fold_constants.ts";
 import { foldBatchNorm } from "../../src/passes/fold_batch_norm.ts";
+import { addCodes } from "../fixtures/qdq_pairs.ts";
 import { GraphBuilder } from "../fixtures/graph_builder.ts";
 
 /** Adds a normalization of `channels` channels with constants of its own. */
@@ -76,4 +78,16 @@ Deno.test("foldBatchNorm() leaves normalizations whose input somebody else reads
   const made = builder.node("Conv", [x, builder.constant("w", [3, 2, 2, 2])]);
   const sum = builder.node("Add", [normalize(builder, made, 3, "norm"), made]);
   assert.deepEqual(foldedTypes(builder, sum), ["Conv", "BatchNormalization", "Add"]);
+});
+
+Deno.test("foldBatchNorm() gives weights that were dequantized no steps: their elements are other ones now", () => {
+  const b = new GraphBuilder();
+  const w = addCodes(b, "w", [2, 3, 1, 1], { scale: [0.5, 0.25], axis: 0 });
+  const conv = b.node("Conv", [b.input("x", [1, 3, 2, 2]), w]);
+  const parameters = ["scale", "shift", "mean", "variance"].map((name) => b.constant(name, [2], [0.3, 0.7]));
+  const typed = b.output(b.node("BatchNormalization", [conv, ...parameters])).typed();
+  const constants = foldConstants(typed);
+  assert.notEqual(constants.initializers.get("w")!.steps, undefined);
+  const folded = foldBatchNorm(constants);
+  assert.deepEqual([...folded.initializers.values()].map(({ steps }) => steps), [undefined, undefined]);
 });
