@@ -85,6 +85,9 @@ const RECIPES: Readonly<Record<string, CalibrationOptions>> = {
   "performance, full BC": { biasCorrection: { fast: false } },
   mixed: { preset: "mixed" },
   "mixed, no BC": { preset: "mixed", biasCorrection: false },
+  // On the command line for NPUs alone: elsewhere its asymmetric weights are slow or not executable.
+  accuracy: { preset: "accuracy" },
+  "accuracy, no BC": { preset: "accuracy", biasCorrection: false },
   MSE: { activationRange: { preset: "mse" }, biasCorrection: false },
   quantile: { activationRange: { preset: "quantile" }, biasCorrection: false },
 };
@@ -151,9 +154,9 @@ function formatRows(rows: readonly Measured[], recipes: readonly string[]): stri
       return `${percent(values[label]!)} (${change > 0 ? "+" : ""}${change.toFixed(2)})`;
     }),
     parity
-      ? `${percent(parity.agreement ?? NaN)} of ${parity.samples}; ${percent(parity.holdfast)} / ${
-        percent(parity.onnxRuntime)
-      }`
+      ? `${percent(parity.agreement ?? NaN)} of ${parity.samples}, ${percent(parity.identical)} identical; ${
+        percent(parity.holdfast)
+      } / ${percent(parity.onnxRuntime)}`
       : "",
   ]);
   return [header, header.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");

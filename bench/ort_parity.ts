@@ -41,6 +41,8 @@ export interface Parity {
   readonly onnxRuntime: number;
   /** Share of equal classes: of samples, or of the steps or pixels of all samples. Undefined where outputs are no scores of classes. */
   readonly agreement: number | undefined;
+  /** Share of samples whose first output is the same but for the rounding of float32: within a hundred-thousandth of its largest. */
+  readonly identical: number;
   /**
    * Largest difference of an element of the first output, relative to the largest magnitude in that sample; undefined where the
    * metric needs classes alone.
@@ -91,6 +93,7 @@ export async function measureParity(
       holdfast: result.values[metric.name] ?? NaN,
       onnxRuntime: optimized.value,
       agreement: agreementOf(metric, own, optimized.found),
+      identical: identicalShare(own, optimized.found),
       maxRelativeError: metric.reduction ? undefined : largestError(own, optimized.found),
       ...(float && {
         unoptimized: {
@@ -156,10 +159,19 @@ function agreementOf(
 }
 
 function largestError(a: readonly EvaluatedSample[], b: readonly EvaluatedSample[]): number {
-  return a.reduce((largest, sample, index) => {
+  return Math.max(0, ...errorsOf(a, b));
+}
+
+function identicalShare(a: readonly EvaluatedSample[], b: readonly EvaluatedSample[]): number {
+  return errorsOf(a, b).filter((error) => error < 1e-5).length / a.length;
+}
+
+/** Relative error of the first output of each sample that has one. */
+function errorsOf(a: readonly EvaluatedSample[], b: readonly EvaluatedSample[]): number[] {
+  return a.flatMap((sample, index) => {
     const [actual, expected] = [sample.outputs[0], b[index]?.outputs[0]];
-    return actual && expected ? Math.max(largest, relativeError(actual.data, expected.data)) : largest;
-  }, 0);
+    return actual && expected ? [relativeError(actual.data, expected.data)] : [];
+  });
 }
 
 /** Largest difference, relative to the largest magnitude expected. */
@@ -200,6 +212,7 @@ if (import.meta.main) {
   console.log(`Holdfast             ${percent(parity.holdfast)}`);
   console.log(`ONNX Runtime         ${percent(parity.onnxRuntime)}`);
   console.log(`same class           ${percent(parity.agreement)}`);
+  console.log(`same output          ${percent(parity.identical)}`);
   console.log(`max relative error   ${parity.maxRelativeError?.toExponential(2) ?? "–"}`);
   if (parity.unoptimized) {
     const { value, withHoldfast, withOptimized } = parity.unoptimized;
