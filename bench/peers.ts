@@ -1,4 +1,5 @@
 /** Whole networks beside ONNX Runtime: call by call, and as a stream of batches. */
+import { createPool, readBuffers } from "../src/gpu/buffers.ts";
 import { interleave, wallTime } from "./measure.ts";
 import { type BenchNetwork, inputsFor, loadNetwork } from "./networks.ts";
 import { largestDifference, openHoldfast, openNode, openWeb, type Runner } from "./runners.ts";
@@ -33,9 +34,10 @@ export const peersSection: Section = {
         }
         bench.say(`peers: ${address}`);
         try {
-          const { rates: [own, web, cpu], perSample, stream } = await compare(bench, network, batch, remarks);
+          const compared = await compare(bench, network, batch, remarks);
+          const { rates: [own, web, cpu], perSample, withoutWait, stream } = compared;
           expected = perSample;
-          calls.push([network.name, batch, own, web, own && web ? own / web : undefined, cpu]);
+          calls.push([network.name, batch, own, web, own && web ? own / web : undefined, withoutWait, cpu]);
           if (stream) {
             const [own, web] = stream.rates;
             streams.push([network.name, batch, stream.batches, own, web, own! / web!]);
@@ -48,10 +50,21 @@ export const peersSection: Section = {
     if (bench.effort.longMs !== undefined) {
       remarks.push(`Measured once where a round takes more than ${bench.effort.longMs / 1000} s.`);
     }
+    remarks.push(
+      "Without the wait: the same after taking off what reading 4 bytes of an idle adapter takes in the same rounds, once for Holdfast and once per output for onnxruntime-web.",
+    );
     return [
       {
         title: "Samples per second beside ONNX Runtime 1.30, call by call: upload and read-back in every call",
-        columns: ["network", "batch", "holdfast", "onnxruntime-web", "ratio", "onnxruntime-node (CPU)"],
+        columns: [
+          "network",
+          "batch",
+          "holdfast",
+          "onnxruntime-web",
+          "ratio",
+          "ratio without the wait",
+          "onnxruntime-node (CPU)",
+        ],
         rows: calls,
         remarks,
       },
@@ -74,6 +87,8 @@ interface Compared {
   readonly rates: readonly (number | undefined)[];
   /** Time of one round, in ms per sample. */
   readonly perSample: number;
+  /** Of the times of onnxruntime-web and Holdfast, without what waiting for results takes on an idle adapter. */
+  readonly withoutWait: number | undefined;
   /** Of Holdfast and onnxruntime-web; undefined where it was not measured. */
   readonly stream: { readonly batches: number; readonly rates: readonly number[] } | undefined;
 }
@@ -82,6 +97,8 @@ async function compare(bench: Bench, network: BenchNetwork, batch: number, remar
   const graph = await loadNetwork(network);
   const inputs = inputsFor(graph, batch);
   const runners: Runner[] = [];
+  const { gpu } = bench;
+  const word = createPool(gpu, 4, "a word");
   const open = async (name: string, opening: () => Promise<Runner>) => {
     try {
       const runner = await opening();
@@ -99,22 +116,25 @@ async function compare(bench: Bench, network: BenchNetwork, batch: number, remar
     await open("onnxruntime-node", () => openNode(network.path, inputs));
     await open("holdfast", () => openHoldfast(bench, graph, inputs, batch));
     await open("onnxruntime-web", () => openWeb(network.path, inputs));
-    const times = await interleave(
-      runners.map((runner) => ({ name: runner.name, run: () => wallTime(() => runner.run()) })),
-      bench.effort,
-    );
+    const [wait, ...times] = await interleave([
+      { name: "wait", run: () => wallTime(() => readBuffers(gpu, [{ buffer: word, byteLength: 4 }])) },
+      ...runners.map((runner) => ({ name: runner.name, run: () => wallTime(() => runner.run()) })),
+    ], bench.effort);
     const timeOf = (name: string) => times[runners.findIndex((runner) => runner.name === name)];
     const rate = (name: string) => {
       const time = timeOf(name);
       return time === undefined ? undefined : 1000 * batch / time;
     };
+    const [own, web] = [timeOf("holdfast"), timeOf("onnxruntime-web")];
     return {
+      withoutWait: own && web ? (web - wait! * graph.outputs.length) / (own - wait!) : undefined,
       rates: [rate("holdfast"), rate("onnxruntime-web"), rate("onnxruntime-node")],
       perSample: times.reduce((sum, time) => sum + time, 0) / batch,
       stream: await compareStreams(bench, runners, batch, timeOf("holdfast")),
     };
   } finally {
     for (const runner of runners) await runner.close().catch(() => {});
+    word.destroy();
   }
 }
 
