@@ -1,5 +1,5 @@
-// One invocation computes TILE_LINES x TILE_COLUMNS adjacent results of windows that slide over one plane: a depthwise
-// convolution or a pool. Every element of x that it needs is loaded once.
+// One invocation computes TILE_LINES x TILE_COLUMNS results of windows that slide over one plane: a depthwise
+// convolution or a pool: adjacent columns of lines that lie LINE_STEP apart. Every element of x that it needs is loaded once.
 //
 // clear, block and store are generated for the tile (sliding_block_code.ts): the naga compiler does not unroll loops.
 struct Params {
@@ -40,7 +40,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   if (index >= params.length) { return; }
   let column = (index % params.column_tiles) * TILE_COLUMNS;
   var rest = index / params.column_tiles;
-  let line = (rest % params.line_tiles) * TILE_LINES;
+  let line_tile = rest % params.line_tiles;
+  let line = line_tile % LINE_STEP + line_tile / LINE_STEP * (TILE_LINES * LINE_STEP);
   rest = rest / params.line_tiles;
   let out_z = rest % params.out_extent.x;
   let plane = rest / params.out_extent.x;

@@ -98,6 +98,11 @@ export const CONV_CASES = ([
     attributes: { group: 2, dilations: [2, 2], pads: [2, 2, 2, 2] },
   },
   {
+    name: "depthwise with taps four lines apart",
+    inputs: [f32(2, 3, 11, 13), f32(3, 1, 3, 3), f32(3)],
+    attributes: { group: 3, dilations: [4, 3], pads: [4, 3, 4, 3] },
+  },
+  {
     name: "depthwise with a kernel too long to unroll",
     inputs: [f32(1, 2, 3, 60), f32(2, 1, 1, 31), f32(2)],
     attributes: { group: 2, pads: [0, 15, 0, 15] },

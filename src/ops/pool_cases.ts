@@ -63,6 +63,11 @@ const WINDOWS: readonly OpCase[] = [
     attributes: { kernel_shape: [2, 3], strides: [2, 2], auto_pad: "VALID" },
   },
   {
+    name: "taps three lines apart",
+    inputs: [f32(2, 2, 14, 9)],
+    attributes: { kernel_shape: [2, 3], dilations: [3, 1], pads: [1, 1, 1, 1] },
+  },
+  {
     name: "dilations",
     inputs: [f32(1, 2, 9, 9)],
     attributes: { kernel_shape: [2, 3], dilations: [3, 2], pads: [1, 1, 1, 1] },

@@ -8,7 +8,7 @@ import { type AxisWindow, threeAxes } from "./sliding_window.ts";
 import { blockTileOf } from "./tiles.ts";
 
 const shader: Shader<
-  "WORKGROUP_SIZE" | "TILE_LINES" | "TILE_COLUMNS",
+  "WORKGROUP_SIZE" | "TILE_LINES" | "TILE_COLUMNS" | "LINE_STEP",
   | "length"
   | "columns"
   | "lines"
@@ -28,7 +28,7 @@ const shader: Shader<
 > = {
   name: "sliding_block",
   code,
-  constants: ["WORKGROUP_SIZE", "TILE_LINES", "TILE_COLUMNS"],
+  constants: ["WORKGROUP_SIZE", "TILE_LINES", "TILE_COLUMNS", "LINE_STEP"],
   uniforms: [
     "length",
     "columns",
@@ -88,12 +88,16 @@ export function blockDispatch(block: SlidingBlock, tile: BlockTile): Dispatch {
   const axes = threeAxes(block.windows);
   const [z, y, x] = axes;
   const columnTiles = Math.ceil(x.output / tile.columns);
-  const lineTiles = Math.ceil(y.output / tile.lines);
+  const lineStep = lineStepOf(y);
+  const stepped = Math.ceil(y.output / lineStep);
+  // As many lines in every tile as the number of tiles needs.
+  const lines = lineStep === 1 ? tile.lines : Math.ceil(stepped / Math.ceil(stepped / tile.lines));
+  const lineTiles = lineStep * Math.ceil(stepped / lines);
   const length = columnTiles * lineTiles * z.output * block.planes;
   return dispatch(shader, {
     bindings: ["x0", "x0", block.weights ?? "x0", block.bias ?? "x0", "y0"],
     ...(block.bias ? { addend: 3 } : {}),
-    constants: { WORKGROUP_SIZE, TILE_LINES: tile.lines, TILE_COLUMNS: tile.columns },
+    constants: { WORKGROUP_SIZE, TILE_LINES: lines, TILE_COLUMNS: tile.columns, LINE_STEP: lineStep },
     uniforms: {
       length,
       columns: x.output,
@@ -114,7 +118,8 @@ export function blockDispatch(block: SlidingBlock, tile: BlockTile): Dispatch {
     },
     functions: blockFunctions({
       kind: block.kind,
-      lines: tile.lines,
+      lines,
+      lineStep,
       columns: tile.columns,
       down: { kernel: y.kernel, stride: y.stride, dilation: y.dilation },
       along: { kernel: x.kernel, stride: x.stride, dilation: x.dilation, before: x.before },
@@ -127,4 +132,12 @@ export function blockDispatch(block: SlidingBlock, tile: BlockTile): Dispatch {
     storesQuads: x.output % 4 === 0,
     workgroups: linearGrid(length, WORKGROUP_SIZE),
   });
+}
+
+/**
+ * Distance of the lines of a tile from each other: that of the taps of dilated windows, which then share lines of x as windows without
+ * dilation do.
+ */
+function lineStepOf({ stride, dilation, output }: AxisWindow): number {
+  return stride === 1 && output >= 2 * dilation ? dilation : 1;
 }

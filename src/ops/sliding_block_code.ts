@@ -11,6 +11,8 @@ export interface BlockCode {
   /** Results per invocation. */
   readonly lines: number;
   readonly columns: number;
+  /** Distance of the lines of y from each other. */
+  readonly lineStep: number;
   /** Windows down the lines, and along them. */
   readonly down: Omit<UnrolledTaps, "before">;
   readonly along: UnrolledTaps;
@@ -48,10 +50,10 @@ ${storeLines(code, quads)}
 }
 
 /** Lines of x, counted from the first, that some window touches, without those known to be outside. */
-function inputLines({ lines, down, wholeHeight }: BlockCode): number[] {
+function inputLines({ lines, lineStep, down, wholeHeight }: BlockCode): number[] {
   const used = new Set<number>();
   for (let line = 0; line < lines; line++) {
-    for (let ky = 0; ky < down.kernel; ky++) used.add(line * down.stride + ky * down.dilation);
+    for (let ky = 0; ky < down.kernel; ky++) used.add(line * lineStep * down.stride + ky * down.dilation);
   }
   const isInside = (line: number) =>
     !wholeHeight || (line >= wholeHeight.before && line < wholeHeight.before + wholeHeight.extent);
@@ -59,7 +61,7 @@ function inputLines({ lines, down, wholeHeight }: BlockCode): number[] {
 }
 
 function inputLine(code: BlockCode, input: number, loads: string): string {
-  const { kind, lines, columns, down, along } = code;
+  const { kind, lines, lineStep, columns, down, along } = code;
   const value = (kx: number, quad: number) =>
     `vec4<f32>(${[0, 1, 2, 3].map((part) => `s${(4 * quad + part) * along.stride + kx * along.dilation}`).join(", ")})`;
   const updates: string[] = [];
@@ -67,7 +69,7 @@ function inputLine(code: BlockCode, input: number, loads: string): string {
     updates.push(unroll(columns / 4, (quad) => `    let i${kx}_${quad} = ${value(kx, quad)};`));
   }
   for (let line = 0; line < lines; line++) {
-    const ky = (input - line * down.stride) / down.dilation;
+    const ky = (input - line * lineStep * down.stride) / down.dilation;
     if (!Number.isInteger(ky) || ky < 0 || ky >= down.kernel) continue;
     for (let quad = 0; quad < columns / 4; quad++) {
       let sum = `acc_${line}_${quad}`;
@@ -108,7 +110,7 @@ ${unroll(columns / 4, (quad) => `  let count_x${quad} = ${along4(quad)};`)}`;
 
 /** A loop that stores the first line and moves all others up, for the sake of compile times (tile_code.ts). */
 function storeLines(code: BlockCode, quads: number): string {
-  const { kind, lines, down, hasBias } = code;
+  const { kind, lines, lineStep, down, hasBias } = code;
   const value = (quad: number) => {
     if (kind.startsWith("average")) return `acc_0_${quad} / max(vec4<f32>(1.0), count * count_x${quad})`;
     return `acc_0_${quad}${hasBias ? " + bias" : ""}`;
@@ -117,8 +119,8 @@ function storeLines(code: BlockCode, quads: number): string {
   const count = kind === "average"
     ? `taps_between(${start}, params.kernel.y, 0, i32(params.extent.y))`
     : `taps_between(${start}, params.kernel.y, -params.before.y, i32(params.extent.y) + params.after.y)`;
-  return `  let end = min(line + ${lines}u, params.lines);
-  for (var own = line; own < end; own++) {
+  return `  let end = min(line + ${lines * lineStep}u, params.lines);
+  for (var own = line; own < end; own += ${lineStep}u) {
 ${kind.startsWith("average") ? `    let count = count_z * ${count};` : ""}
     let at = y_at + own * params.columns + column;
 ${
