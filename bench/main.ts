@@ -10,6 +10,7 @@
 import { parseArgs } from "node:util";
 import { Runtime } from "../src/api/runtime.ts";
 import { measureTick } from "../src/gpu/timing.ts";
+import { batchesSection } from "./batches.ts";
 import { goalsTable } from "./goals.ts";
 import { layersSection } from "./layers.ts";
 import { memorySection } from "./memory.ts";
@@ -26,6 +27,7 @@ const SECTIONS: readonly Section[] = [
   peaksSection,
   peersSection,
   layersSection,
+  batchesSection,
   precisionSection,
   startupSection,
   memorySection,
