@@ -37,8 +37,3 @@ fn unit_before(scale: vec4<f32>, q: vec4<f32>) -> Unit {
 fn in_steps4(x: vec4<f32>, unit: Unit, q: vec4<f32>) -> vec4<f32> {
   return select(x / q.x, round(x * unit.inverse) * unit.factor, unit.factor > vec4<f32>(0.0));
 }
-
-// The quantized value of what is `x` steps of `q`.
-fn quantize_steps4(x: vec4<f32>, q: vec4<f32>) -> vec4<f32> {
-  return (clamp(round(x) + q.y, vec4<f32>(q.z), vec4<f32>(q.w)) - q.y) * q.x;
-}

@@ -6,7 +6,7 @@ import { UnsupportedError } from "../base/errors.ts";
 import { matmulFunctions } from "./matmul_code.ts";
 import { LoweringBuilder, type MatrixList, type Packed, packRows } from "./packing.ts";
 import { type DepthPart, depthParts, packPart } from "./split_depth.ts";
-import { type Addend, sumSlices } from "./slices.ts";
+import { type Addend, bringsUnit, sumSlices } from "./slices.ts";
 import { runLength } from "./row_segment.ts";
 import type { AddendKind } from "./tile_code.ts";
 import { matmulTile } from "./tiles.ts";
@@ -168,9 +168,7 @@ function product(
   const groups = unitGroups * rowTiles * tile.slices * outerCount;
   const span = Math.ceil(depth / tile.slices);
   const steps = depth % tile.steps === 0 && span % tile.steps === 0 ? tile.steps : 1;
-  const isScaled = matmul.alpha !== 1 || (c !== undefined && matmul.beta !== 1);
-  const addend = addendKind(c);
-  const hasUnit = !isScaled && (addend === "per_row" || addend === "per_column");
+  const hasUnit = bringsUnit(c, matmul);
   return dispatch(shader, {
     bindings: [a.slot, b.slot, c?.slot ?? a.slot, target.slot],
     ...(b.window ? { windows: { 1: b.window } } : {}),
@@ -214,8 +212,8 @@ function product(
       lanes: tile.lanes,
       quadStep: tile.isSoftware ? 1 : tile.workgroup,
       steps,
-      addend,
-      isScaled,
+      addend: addendKind(c),
+      isScaled: matmul.alpha !== 1 || (c !== undefined && matmul.beta !== 1),
       hasUnit,
       stores: runLength(columns),
     }),

@@ -21,6 +21,14 @@ export interface Addend {
   readonly rowPeriod: number;
 }
 
+/** Whether sums take an addend as it is, one element for each row or column: it can bring their unit (`Dispatch.addend`). */
+export function bringsUnit(
+  addend: Addend | undefined,
+  { alpha, beta }: { readonly alpha: number; readonly beta: number },
+): boolean {
+  return addend !== undefined && alpha === 1 && beta === 1 && (addend.row === 0 || addend.column === 0);
+}
+
 /** What the slices add up to. */
 export interface SliceSum {
   readonly source: Slot;
@@ -41,7 +49,7 @@ const store = (unit: string) => `fn store(sum: f32, index: u32, c_at: u32) { y[i
 /** `destination = alpha · Σ slices + beta · addend`. */
 export function sumSlices(sum: SliceSum): Dispatch {
   const { source, destination = "y0", length, slices, rowLength, addend, alpha, beta } = sum;
-  const hasUnit = addend !== undefined && alpha === 1 && beta === 1 && (addend.row === 0 || addend.column === 0);
+  const hasUnit = bringsUnit(addend, sum);
   return dispatch(shader, {
     bindings: [source, addend?.slot ?? source, destination],
     ...(hasUnit ? { addend: 1 } : {}),
