@@ -35,7 +35,7 @@ export {
 } from "./src/api/sensitivity.ts";
 export type { JournalFile } from "./src/api/journal/journal.ts";
 export type { RunnableNetwork, UserEvaluation } from "./src/evaluate/user_evaluator.ts";
-export type { HostTensor } from "./src/base/tensor.ts";
+export type { CodeSteps, HostTensor } from "./src/base/tensor.ts";
 export type { Evaluation } from "./src/base/precision.ts";
 export type { Journal } from "./src/accuracy/memo.ts";
 export type { AccuracyAwareOptions } from "./src/accuracy/options.ts";

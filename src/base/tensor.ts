@@ -55,11 +55,11 @@ export interface HostTensor {
   /** Elements in row-major order. */
   readonly data: TensorData;
   /** Set where the elements were dequantized from codes. Tensors made of this one do not have it. */
-  readonly steps?: Steps;
+  readonly steps?: CodeSteps;
 }
 
 /** Codes behind float elements: every element is a whole number of steps. */
-export interface Steps {
+export interface CodeSteps {
   /** Element type of the codes. */
   readonly dtype: DType;
   /** One for all elements, or one per index of `axis`. */

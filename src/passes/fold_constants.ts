@@ -1,6 +1,6 @@
 /** Turns what depends on constants alone into initializers. */
 import { normalizeAxis } from "../base/shape.ts";
-import { elementCount, type HostTensor, type Steps, type TensorType } from "../base/tensor.ts";
+import { type CodeSteps, elementCount, type HostTensor, type TensorType } from "../base/tensor.ts";
 import { withInitializers, withNodes } from "../graph/edit.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import type { TypedGraph } from "../ops/infer.ts";
@@ -34,7 +34,7 @@ export function foldConstants({ graph, types }: TypedGraph): Graph {
 function stepsOf(
   { type, domain, inputs, attributes }: Node,
   types: ReadonlyMap<string, TensorType>,
-): Steps | undefined {
+): CodeSteps | undefined {
   const [codes, scale] = inputs.map((name) => types.get(name));
   const isBlocked = (attributes.get("block_size")?.value ?? 0) !== 0;
   if (type !== "DequantizeLinear" || domain !== "" || isBlocked || !codes || !scale?.value) return undefined;
