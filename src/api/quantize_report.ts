@@ -71,6 +71,8 @@ export interface ReportContext {
   readonly options: QuantizeOptions;
   /** What it gave. */
   readonly result: QuantizeResult;
+  /** What `verifyExport` gave; undefined where it was not called. */
+  readonly verified?: Readonly<Record<string, number>> | undefined;
   /** File name of the quantized model. */
   readonly outputName: string;
   /** The command line to repeat it; undefined for callers of the library. */
@@ -109,6 +111,7 @@ export async function reportQuantization(context: ReportContext): Promise<Report
     metrics: options.metrics,
     accuracy: result.accuracy,
     certificate: result.certificate,
+    verified: context.verified,
     groups: result.groups,
     layers: result.layers,
     candidates: result.candidates,
@@ -137,7 +140,8 @@ async function describe(dataset: Dataset, samples: number): Promise<Report["data
 }
 
 /**
- * Runs the exported model through the ordinary import and throws where a metric is not what was reported. `reference` is the float model.
+ * Runs the exported model through the ordinary import, gives its metrics, and throws where one is not what was reported. `reference` is the
+ * float model.
  *
  * ```ts
  * import { accuracy, loadModel, openDataset, quantizeModel, Runtime, verifyExport } from "@holdfast/holdfast";

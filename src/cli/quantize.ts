@@ -29,8 +29,10 @@ export async function runQuantize(
   using setup = await setUpQuantization(context, path, options, parameters);
   if (options.dryRun) return await runDryRun(context, setup, options);
   const result = await quantizeModel(setup.runtime, setup.model, setup.options);
-  if (options.verify) await verifyExport(setup.runtime, { ...setup.options, reference: setup.model }, result);
-  const written = await writeResult(context, setup, result, setup.output);
+  const verified = options.verify
+    ? await verifyExport(setup.runtime, { ...setup.options, reference: setup.model }, result)
+    : undefined;
+  const written = await writeResult(context, setup, result, setup.output, verified);
   const { report } = written;
   const paths = { ...written.paths, page: await setup.output.write("report.html", await renderHtmlReport(report)) };
   printResult(context, options, formatSummary(report, paths), report);
@@ -38,18 +40,20 @@ export async function runQuantize(
   return isSuccess(report) ? EXIT.ok : EXIT.dropNotReached;
 }
 
-/** Writes model and report of a result into a folder. */
+/** Writes model and report of a result into a folder. `verified` is what the exported model gave when it was run again. */
 export async function writeResult(
   context: Context,
   { runtime, model, options }: QuantizationSetup,
   result: QuantizeResult,
   output: OutputFolder,
+  verified?: Readonly<Record<string, number>>,
 ) {
   const report = await reportQuantization({
     runtime,
     model,
     options,
     result,
+    verified,
     outputName: MODEL_NAME,
     command: context.args,
   });

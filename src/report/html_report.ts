@@ -7,7 +7,7 @@ import type { Report } from "./report.ts";
 import { LARGEST_RANKING, networkPlot, sensitivityPlot, trajectoryPlot } from "./report_plots.ts";
 import { sweepSection } from "./sweep_page.ts";
 import type { SweepReport } from "./sweep_report.ts";
-import { formatHoldout, formatValue, formatVerdict } from "./summary.ts";
+import { formatHoldout, formatValue, formatVerdict, formatVerified } from "./summary.ts";
 import { formatBytes, formatCount, formatPlural, formatSeconds } from "./table.ts";
 
 /**
@@ -121,6 +121,7 @@ function notices(report: Report): Html {
   const held = report.holdout?.holds ? "Confirmed" : "Not confirmed";
   return html`${[
     ...formatHoldout(report).map((text) => notice(held, text)),
+    ...formatVerified(report).map((text) => notice("Verified", text)),
     ...report.warnings.map((text) => notice("Warning", text)),
     ...report.notes.map((text) => notice("Note", text)),
   ]}`;

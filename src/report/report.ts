@@ -88,6 +88,8 @@ export interface ReportParts {
   readonly accuracy: AccuracyAwareResult;
   /** The verdict of samples that no decision was made on; undefined where none were held back. */
   readonly certificate?: Certificate | undefined;
+  /** Metric → its value in the exported model, run again; undefined where nobody asked for that. */
+  readonly verified?: Readonly<Record<string, number>> | undefined;
   /** In the order of the assignment. */
   readonly groups: readonly { readonly name: string; readonly nodes: readonly string[]; readonly macs: number }[];
   /** In graph order. */
@@ -138,6 +140,8 @@ export interface Report {
   readonly reached: boolean;
   /** The verdict of samples that no decision was made on; null where none were held back. */
   readonly holdout: Certificate | null;
+  /** Metric → its value in the exported model, loaded and run again; null where nobody asked for that. */
+  readonly verified: Readonly<Record<string, number>> | null;
   /** Every metric, the one that leads first. */
   readonly metrics: readonly ReportedMetric[];
   /** By index. */
@@ -211,6 +215,7 @@ export function buildReport(parts: ReportParts): Report {
     dropType: options.dropType,
     reached: accuracy.reached,
     holdout: parts.certificate ?? null,
+    verified: parts.verified ?? null,
     metrics,
     groups: reportedGroups,
     layers: reportLayers(parts.layers, accuracy.groups),

@@ -147,6 +147,13 @@ export function formatHoldout({ holdout }: Report): string[] {
   );
 }
 
+/** What the exported model gave when it was loaded and run again: nothing where nobody asked. */
+export function formatVerified({ verified }: Report): string[] {
+  if (!verified) return [];
+  const values = Object.entries(verified).map(([name, value]) => `${name} ${formatValue(value)}`);
+  return [`the exported model, loaded and run again, has ${values.join(", ")}`];
+}
+
 function formatReverted({ groups, reverted, trace, metric }: Report): string[] {
   const floats = groups.filter(({ isReverted }) => isReverted);
   if (floats.length === 0) return [];
@@ -202,6 +209,7 @@ function formatFacts(report: Report, paths: ResultPaths): string {
       `${formatCount(cost.networkEquivalents)} forward passes in ${formatPlural(cost.evaluations, "evaluation")}; ` +
       `POT's loop: ${formatCount(cost.potNetworkEquivalents)}`,
     ],
+    ...formatVerified(report).map((text) => ["Verified", text]),
     ["Time", formatSeconds(total)],
     ["Adapter", `${adapter.description}${adapter.isSoftware ? " (software)" : ""}`],
     ["Model", paths.model],

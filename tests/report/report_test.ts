@@ -185,6 +185,12 @@ Warning: Mind the gap`,
   );
 });
 
+Deno.test("formatSummary() says what the exported model gave when it was run again", () => {
+  const verified = buildReport({ ...parts, verified: { accuracy: 0.8949 } });
+  const text = formatSummary(verified, { model: "m", report: "r", page: "p" });
+  assert.match(text, /^Verified  the exported model, loaded and run again, has accuracy 0\.8949$/m);
+});
+
 Deno.test("formatSummary() says first that a target was not reached", () => {
   const missed = buildReport({ ...parts, accuracy: { ...accuracy, reached: false, drops: { accuracy: 0.02 } } });
   const [first] = formatSummary(missed, { model: "m", report: "r", page: "p" }).split("\n");

@@ -66,6 +66,7 @@ export const SAMPLE_REPORT: Report = {
     }],
     holds: false,
   },
+  verified: { accuracy: 0.944 },
   metrics: [
     {
       name: "accuracy",
