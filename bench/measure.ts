@@ -27,10 +27,20 @@ export function median(values: readonly number[]): number {
 }
 
 /** Runs all contenders in turn, round by round, after one round that is not counted; gives the median of each. */
-export async function interleave(
+export async function interleave(contenders: readonly Contender[], effort: Effort): Promise<number[]> {
+  return (await runRounds(contenders, effort)).map(median);
+}
+
+/** What `of` took beside `beside` in the same rounds: the median of the ratios, which a disturbance that outlasts a round leaves alone. */
+export function pairedRatio(of: readonly number[], beside: readonly number[]): number {
+  return median(of.map((time, round) => time / beside[round]!));
+}
+
+/** As `interleave`; gives the times of each contender, round by round. */
+export async function runRounds(
   contenders: readonly Contender[],
   { rounds, budgetMs, longMs = Infinity }: Effort,
-): Promise<number[]> {
+): Promise<number[][]> {
   const times = contenders.map((): number[] => []);
   const before = performance.now();
   for (const contender of contenders) await contender.run();
@@ -44,7 +54,7 @@ export async function interleave(
       times[index]!.push(await contenders[index]!.run());
     }
   }
-  return times.map(median);
+  return times;
 }
 
 /** Exponent k of the power law `time ~ size^k` that fits best: slope of the logarithms. */

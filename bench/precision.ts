@@ -1,6 +1,6 @@
 /** What fake-quant costs, and what toggling it costs. */
 import { Session } from "../src/run/session.ts";
-import { gpuTime, interleave, median } from "./measure.ts";
+import { gpuTime, median, pairedRatio, runRounds } from "./measure.ts";
 import { type BenchNetwork, inputsFor, loadNetwork, planFor } from "./networks.ts";
 import { placeQuantizers, setAnyCandidate, uniform } from "./quantized.ts";
 import type { Bench, Section, Value } from "./section.ts";
@@ -34,6 +34,7 @@ export const precisionSection: Section = {
       rows,
       remarks: [
         "fp32: the network without quantizers; quantizers off: planned with both variants, all groups in float. Times on the GPU.",
+        "int8 / fp32: the median of the ratios of single rounds.",
         "Encoding is host time of one run of the whole network; a toggle changes the precision of all groups.",
         "Finishing is the WebGPU implementation's check of the command buffer, whatever was toggled.",
       ],
@@ -55,13 +56,14 @@ async function measure(bench: Bench, network: BenchNetwork): Promise<Value[]> {
   const encoding = encodeTimes(bench, quantized, off, on);
   const time = (session: Session, assignment?: number[]) =>
     gpuTime(gpu, tick, (encoder) => session.encode(encoder, assignment));
-  const [fp32, float, int8] = await interleave([
+  const times = await runRounds([
     { name: "fp32", run: () => time(plain) },
     { name: "off", run: () => time(quantized, off) },
     { name: "int8", run: () => time(quantized, on) },
   ], effort);
   const { layout: { groups } } = prepared;
-  return [network.name, plan.steps.length, groups.length, fp32, float, int8, int8! / fp32!, ...encoding];
+  const ratio = pairedRatio(times[2]!, times[0]!);
+  return [network.name, plan.steps.length, groups.length, ...times.map(median), ratio, ...encoding];
 }
 
 /** Encodings before the first that counts: an evaluation has encoded many batches before it toggles anything. */
