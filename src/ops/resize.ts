@@ -217,6 +217,12 @@ function resizeCases(): OpCase[] {
       attributes: { mode: "linear" },
       tolerance: tolerance(),
     },
+    {
+      name: "linear, last axis alone",
+      inputs: [f32(3, 2, 5), undefined, constantF32([1, 1, 2.3])],
+      attributes: { mode: "linear" },
+      tolerance: tolerance(),
+    },
     { name: "opset 11", inputs: [image, constantF32([]), constantF32([]), constantI64([2, 3, 4, 4])], opset: 11 },
   ];
 }

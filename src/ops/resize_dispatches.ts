@@ -1,6 +1,7 @@
 /** The kernels behind Resize and Upsample. */
 import nearestCode from "../../shaders/resize_nearest.wgsl" with { type: "text" };
 import blendCode from "../../shaders/resize.wgsl" with { type: "text" };
+import linearCode from "../../shaders/resize_linear.wgsl" with { type: "text" };
 import {
   type Dispatch,
   dispatch,
@@ -82,11 +83,25 @@ const blendShader: Shader<
   epilogue: true,
 };
 
+const linearShader: Shader<
+  "WORKGROUP_SIZE" | "ROWS",
+  "invocations" | "strips" | "blocks" | "sizes" | "extents" | "transforms"
+> = {
+  name: "resize_linear",
+  code: linearCode,
+  constants: ["WORKGROUP_SIZE", "ROWS"],
+  uniforms: ["invocations", "strips", "blocks", "sizes", "extents", "transforms"],
+  epilogue: true,
+};
+
 /** Axes that the kernels resize at once. */
 const MAX_AXES = 3;
 
 /** Neighbours along the innermost axis that one invocation computes. */
 const CHUNK = 4;
+
+/** Rows of the output that one invocation of the linear kernel computes, so that they share rows of the input. */
+const ROWS = 8;
 
 /** Terms of an element's sum at most: software adapters stop an invocation after 65,535 iterations. */
 const MAX_TERMS = 12000;
@@ -128,6 +143,7 @@ function pass(
   length: number,
   settings: ResizeSettings,
 ): Dispatch {
+  if (isPlainLinear(span, inner, settings)) return linearPass([source, destination], span, length, settings);
   const axes = [...new Array<ResizeAxis>(MAX_AXES - span.length).fill(KEPT_AXIS), ...span];
   const nearest = settings.mode === "nearest";
   const run = axes[MAX_AXES - 1]!.size * inner;
@@ -171,6 +187,41 @@ function pass(
       ...taps(axes, settings),
     },
     uniforms: { ...uniforms, cubic: settings.cubic },
+  });
+}
+
+/** Whether an element is interpolated between its neighbours along the last two axes, or the last, and nothing else. */
+function isPlainLinear(
+  span: readonly ResizeAxis[],
+  inner: number,
+  { mode, coordinates, antialias, excludeOutside }: ResizeSettings,
+): boolean {
+  const isPlain = mode === "linear" && coordinates !== "tf_crop_and_resize" && !antialias && !excludeOutside;
+  return isPlain && inner === 1 && span.length <= 2;
+}
+
+function linearPass(
+  bindings: readonly [Slot, Slot],
+  span: readonly ResizeAxis[],
+  length: number,
+  { coordinates }: ResizeSettings,
+): Dispatch {
+  const axes = span.length === 2 ? span : [KEPT_AXIS, ...span];
+  const [height, width] = axes.map(({ size }) => size) as [number, number];
+  const [strips, blocks] = [Math.ceil(width / CHUNK), Math.ceil(height / ROWS)];
+  const invocations = length / (height * width) * strips * blocks;
+  return dispatch(linearShader, {
+    bindings,
+    constants: { WORKGROUP_SIZE, ROWS },
+    uniforms: {
+      invocations,
+      strips,
+      blocks,
+      sizes: [height, width],
+      extents: axes.map(({ extent }) => extent),
+      transforms: axes.flatMap((axis) => coordinateTransform(axis, coordinates)),
+    },
+    workgroups: linearGrid(invocations, WORKGROUP_SIZE),
   });
 }
 
