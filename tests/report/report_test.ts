@@ -188,7 +188,7 @@ Warning: Mind the gap`,
 Deno.test("formatSummary() says what the exported model gave when it was run again", () => {
   const verified = buildReport({ ...parts, verified: { accuracy: 0.8949 } });
   const text = formatSummary(verified, { model: "m", report: "r", page: "p" });
-  assert.match(text, /^Verified  the exported model, loaded and run again, has accuracy 0\.8949$/m);
+  assert.match(text, /^Verified {2}the exported model, loaded and run again, has accuracy 0\.8949$/m);
 });
 
 Deno.test("formatSummary() says first that a target was not reached", () => {
