@@ -81,6 +81,9 @@ export function linearGrid(invocations: number, workgroupSize: number): [number,
 /** Workgroup size of the one-dimensional kernels. */
 export const WORKGROUP_SIZE = 64;
 
+/** Neighbouring elements that one invocation computes where finding the first takes longer than computing it. */
+export const CHUNK = 4;
+
 /** The activations that another kernel's store can apply, with their functions in `lib/activation.wgsl`. */
 export const ACTIVATIONS = {
   none: undefined,

@@ -1,7 +1,15 @@
 /** What elementwise operators of two operands share: NumPy's broadcasting, and ONNX's own before opset 7. */
 import code from "../../shaders/binary.wgsl" with { type: "text" };
 import vectorCode from "../../shaders/binary4.wgsl" with { type: "text" };
-import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import {
+  CHUNK,
+  type Dispatch,
+  dispatch,
+  linearGrid,
+  type Shader,
+  type Slot,
+  WORKGROUP_SIZE,
+} from "../base/dispatch.ts";
 import { ModelError, UnsupportedError } from "../base/errors.ts";
 import { broadcastShapes, broadcastStrides, normalizeAxis, sameShape, stridesOf } from "../base/shape.ts";
 import {
@@ -18,16 +26,23 @@ import { collapseBroadcast, kernelRank, octet, padAxes, vectorAxes } from "./col
 import { defineOp, type NodeSignature, type OpCase, type OpDef, type QuantTrait, type Tolerance } from "./op.ts";
 import { wrapped } from "./words.ts";
 
-const shader: Shader<"WORKGROUP_SIZE" | "RANK", "length" | "alpha" | "extents" | "a_strides" | "b_strides"> = {
+type Uniform = "length" | "alpha" | "extents" | "a_strides" | "b_strides";
+
+const shader: Shader<"WORKGROUP_SIZE" | "RANK" | "CHUNK", Uniform> = {
   name: "binary",
   code,
-  constants: ["WORKGROUP_SIZE", "RANK"],
+  constants: ["WORKGROUP_SIZE", "RANK", "CHUNK"],
   uniforms: ["length", "alpha", "extents", "a_strides", "b_strides"],
   epilogue: true,
 };
 
-/** The same, four elements at a time. */
-const vectorShader: typeof shader = { ...shader, name: "binary4", code: vectorCode };
+/** The same for vectors of four elements. */
+const vectorShader: Shader<"WORKGROUP_SIZE" | "RANK", Uniform> = {
+  ...shader,
+  name: "binary4",
+  code: vectorCode,
+  constants: ["WORKGROUP_SIZE", "RANK"],
+};
 
 /** How operand b lies against operand a. */
 export interface BinaryAttributes {
@@ -128,9 +143,8 @@ export function binaryDispatch(
   const { extents, strides: [aStrides, bStrides] } = padAxes(collapsed, rank);
   const length = elementCount(extents);
   const [A, B] = vector?.operands ?? [];
-  return dispatch(vector ? vectorShader : shader, {
+  const use = {
     bindings: [a.slot, b.slot, y.slot],
-    constants: { WORKGROUP_SIZE, RANK: rank },
     uniforms: { length, alpha, extents: octet(extents), a_strides: octet(aStrides!), b_strides: octet(bStrides!) },
     aliases: {
       T: storageOf(a.dtype),
@@ -139,7 +153,13 @@ export function binaryDispatch(
       ...(A && B ? { A, B } : {}),
     },
     functions: `fn apply(a: T, b: U) -> R { return ${expression}; }`,
-    workgroups: linearGrid(length, WORKGROUP_SIZE),
+  };
+  const constants = { WORKGROUP_SIZE, RANK: rank };
+  if (vector) return dispatch(vectorShader, { ...use, constants, workgroups: linearGrid(length, WORKGROUP_SIZE) });
+  return dispatch(shader, {
+    ...use,
+    constants: { ...constants, CHUNK },
+    workgroups: linearGrid(Math.ceil(length / CHUNK), WORKGROUP_SIZE),
   });
 }
 

@@ -1,7 +1,7 @@
 /** The second half of every normalization: each element seen against the state of its group. */
 import code from "../../shaders/normalize.wgsl" with { type: "text" };
 import vectorCode from "../../shaders/normalize4.wgsl" with { type: "text" };
-import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import { CHUNK, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { elementCount, type HostTensor, isFloat, type TensorType } from "../base/tensor.ts";
 import { collapseBroadcast, kernelRank, octet, padAxes, vectorAxes } from "./collapse.ts";
@@ -9,16 +9,21 @@ import { eachGroup, type Fold, type FoldPasses, foldPasses, reducedShape } from 
 
 type Uniform = "length" | "count" | "epsilon" | "extents" | "state_strides" | "scale_strides" | "bias_strides";
 
-const shader: Shader<"WORKGROUP_SIZE" | "RANK", Uniform> = {
+const shader: Shader<"WORKGROUP_SIZE" | "RANK" | "CHUNK", Uniform> = {
   name: "normalize",
   code,
-  constants: ["WORKGROUP_SIZE", "RANK"],
+  constants: ["WORKGROUP_SIZE", "RANK", "CHUNK"],
   uniforms: ["length", "count", "epsilon", "extents", "state_strides", "scale_strides", "bias_strides"],
   epilogue: true,
 };
 
-/** The same, four elements at a time. */
-const vectorShader: typeof shader = { ...shader, name: "normalize4", code: vectorCode };
+/** The same for vectors of four elements. */
+const vectorShader: Shader<"WORKGROUP_SIZE" | "RANK", Uniform> = {
+  ...shader,
+  name: "normalize4",
+  code: vectorCode,
+  constants: ["WORKGROUP_SIZE", "RANK"],
+};
 
 /** A normalization of input 0 into output 0. */
 export interface Normalization {
@@ -69,9 +74,8 @@ export function normalizePasses(normalization: Normalization): FoldPasses {
   const { extents, strides } = padAxes(collapsed, rank);
   const length = vector ? elements / 4 : elements;
   const [, S, B] = vector?.operands ?? [];
-  const apply: Dispatch = dispatch(vector ? vectorShader : shader, {
+  const use = {
     bindings: ["x0", passes.states, scale.slot, bias.slot, "y0"],
-    constants: { WORKGROUP_SIZE, RANK: rank },
     uniforms: {
       length,
       count: elementCount(axes.map((axis) => shape[axis]!)),
@@ -84,8 +88,15 @@ export function normalizePasses(normalization: Normalization): FoldPasses {
     ...(S && B ? { aliases: { S, B } } : {}),
     functions: `${fold.state}
 fn apply(x: f32, a: A, scale: f32, bias: f32) -> f32 { return ${normalization.expression}; }`,
-    workgroups: linearGrid(length, WORKGROUP_SIZE),
-  });
+  } as const;
+  const constants = { WORKGROUP_SIZE, RANK: rank };
+  const apply = vector
+    ? dispatch(vectorShader, { ...use, constants, workgroups: linearGrid(length, WORKGROUP_SIZE) })
+    : dispatch(shader, {
+      ...use,
+      constants: { ...constants, CHUNK },
+      workgroups: linearGrid(Math.ceil(length / CHUNK), WORKGROUP_SIZE),
+    });
   return { ...passes, dispatches: [...passes.dispatches, apply] };
 }
 

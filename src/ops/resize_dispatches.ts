@@ -3,6 +3,7 @@ import nearestCode from "../../shaders/resize_nearest.wgsl" with { type: "text" 
 import blendCode from "../../shaders/resize.wgsl" with { type: "text" };
 import linearCode from "../../shaders/resize_linear.wgsl" with { type: "text" };
 import {
+  CHUNK,
   type Dispatch,
   dispatch,
   linearGrid,
@@ -96,9 +97,6 @@ const linearShader: Shader<
 
 /** Axes that the kernels resize at once. */
 const MAX_AXES = 3;
-
-/** Neighbours along the innermost axis that one invocation computes. */
-const CHUNK = 4;
 
 /** Rows of the output that one invocation of the linear kernel computes, so that they share rows of the input. */
 const ROWS = 8;
