@@ -50,28 +50,61 @@ function gpuTiles(rows: number, width: number, rest: number): [rows: number, col
 
 /** Tiles of a product that a target may choose among, the default one first. */
 export function matmulTiles(shape: MatmulShape, { isSoftware, lanes }: KernelTarget): MatmulTile[] {
+  if (isSoftware) return softwareProductTiles(shape, lanes);
   const { rows, columns, depth, inner, outer } = shape;
-  const width = columns * inner;
   const slices = slicesOf(depth);
-  if (!isSoftware) {
-    const common = { lanes: 0, slices, steps: 2 };
-    return gpuTiles(rows, width, slices * outer).flatMap(([tall, wide]) =>
-      [GPU_INVOCATIONS, 4 * GPU_INVOCATIONS].map((workgroup) => ({ rows: tall, columns: wide, workgroup, ...common }))
-    );
-  }
-  const common = { workgroup: lanes || SOFTWARE_INVOCATIONS, lanes, slices };
-  const isLarge = lanes > 0 && rows * width * depth * outer >= LARGE_PRODUCT;
-  const heights = isLarge ? [32, 24, 16, 8, 4] : lanes > 0 ? [24, 16, 8, 4] : [16, 8, 4];
-  const tall = tileRows(rows, heights, isLarge ? 34 : 16);
-  const wide = (height: number) => width > 8 ? height === 32 ? 12 : 16 : width > 4 ? 8 : 4;
+  const common = { lanes: 0, slices, steps: 2 };
+  return gpuTiles(rows, columns * inner, slices * outer).flatMap(([tall, wide]) =>
+    [GPU_INVOCATIONS, 4 * GPU_INVOCATIONS].map((workgroup) => ({ rows: tall, columns: wide, workgroup, ...common }))
+  );
+}
+
+/** Rows of an invocation, and quads of its columns. */
+type ProductSize = readonly [rows: number, quads: number];
+
+/** Quads of results that an invocation on a CPU has at most: more of them outgrow the cache of decoded instructions. */
+const SOFTWARE_QUADS = 96;
+
+/** Tiles for a CPU: those first that take the fewest steps' time, with idle lanes and rows past the end counted in. */
+function softwareProductTiles({ rows, columns, depth, inner, outer }: MatmulShape, lanes: number): MatmulTile[] {
+  const workgroup = lanes || SOFTWARE_INVOCATIONS;
+  const units = Math.ceil(columns / 4) * inner;
+  const cost = ([tall, quads]: ProductSize) =>
+    Math.ceil(rows / tall) * Math.ceil(units / (quads * workgroup)) * softwareStep(tall, quads, lanes);
+  const best = (heights: readonly number[]) =>
+    heights.flatMap(softwareSizes).reduce((least, size) => cost(size) < cost(least) ? size : least);
+  const heights = lanes > 0 ? [32, 24, 16, 8, 4] : [16, 8, 4];
+  const first = best(heights);
+  const others = heights.filter((height) => height !== first[0] && height < 2 * rows).map((height) => best([height]));
+  const isLarge = lanes > 0 && rows * columns * inner * depth * outer >= LARGE_PRODUCT;
   const steps = isLarge ? 2 : 1;
-  const others = heights.filter((height) => height !== tall && height < 2 * rows);
+  const tile = ([tall, quads]: ProductSize, count = steps) => ({
+    rows: tall,
+    columns: 4 * quads,
+    steps: count,
+    workgroup,
+    lanes,
+    slices: slicesOf(depth),
+  });
   return [
-    { rows: tall, columns: wide(tall), steps, ...common },
-    { rows: tall, columns: wide(tall), steps: 3 - steps, ...common },
-    ...others.map((height) => ({ rows: height, columns: wide(height), steps, ...common })),
-    ...(tall === 32 && rows > 32 && width > 8 ? [{ rows: 64, columns: 8, steps, ...common }] : []),
+    tile(first),
+    tile(first, 3 - steps),
+    ...others.map((size) => tile(size)),
+    ...(first[0] === 32 && rows > 32 && units > 2 ? [tile([64, 2])] : []),
   ];
+}
+
+function softwareSizes(rows: number): ProductSize[] {
+  return [4, 3, 2, 1].filter((quads) => rows * quads <= SOFTWARE_QUADS).map((quads) => [rows, quads]);
+}
+
+/**
+ * What one step costs a subgroup of a CPU, in products of a row with a quad, as measured on lavapipe with all operands in its caches. An
+ * invocation loads its quads of b and its part of a, or all of it without lanes; what hands a row round costs the same for any quads.
+ */
+function softwareStep(rows: number, quads: number, lanes: number): number {
+  const loads = quads + Math.ceil(rows / 4 / (lanes || 1));
+  return 8 + 9 * loads + rows * (quads + 0.4);
 }
 
 /** Tiles of a convolution that a target may choose among, the default one first. */

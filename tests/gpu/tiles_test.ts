@@ -133,3 +133,13 @@ Deno.test("tiles of a GPU give every workgroup at least 64 invocations, and lane
     assert.ok(rows * columns <= 64, `${rows} x ${columns} results do not fit an invocation's registers`);
   }
 });
+
+Deno.test("products of small planes leave few lanes of a CPU idle", () => {
+  for (const columns of [49, 64, 100, 169, 196]) {
+    const shape = { rows: 160, columns, depth: 960, inner: 1, outer: 1 };
+    const [tile] = matmulTiles(shape, { isSoftware: true, lanes: 8 });
+    const quads = Math.ceil(columns / 4);
+    const wide = tile!.columns / 4 * tile!.lanes;
+    assert.ok(quads / (Math.ceil(quads / wide) * wide) > 0.75, `${columns} columns in tiles of ${tile!.columns}`);
+  }
+});
