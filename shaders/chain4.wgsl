@@ -12,5 +12,5 @@ struct Params {
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let index = flat_index(id, groups, WORKGROUP_SIZE);
   if (index >= params.length) { return; }
-  y[index] = finish4(chain(x[index]), 4u * index);
+  y[index] = finish4(chain(x[index], params.scalars), 4u * index);
 }

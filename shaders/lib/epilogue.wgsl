@@ -1,9 +1,11 @@
 // Everything that may happen to a result between its computation and its store, fused from the nodes that follow:
-// activation 0, fake-quant 0, residual add, activation 1, fake-quant 1. The linker writes finish and finish4 with those
-// that a kernel has: drivers spend seconds on code that would fold away, once for every store of a tile.
+// activation 0, fake-quant 0, residual add, activation 1, fake-quant 1. One of the activations may be a chain of operators,
+// whose numbers lie in scalars. The linker writes finish and finish4 with those that a kernel has: drivers spend seconds on
+// code that would fold away, once for every store of a tile.
 struct Epilogue {
   activation0: vec2<f32>,
   activation1: vec2<f32>,
+  scalars: array<vec4<f32>, 8>,
 }
 
 @group(1) @binding(1) var<uniform> epilogue: Epilogue;

@@ -103,3 +103,16 @@ export interface Activation {
   readonly alpha?: number;
   readonly beta?: number;
 }
+
+/** Numbers that a chain takes at most. */
+export const MOST_SCALARS = 32;
+
+/** A chain of elementwise operators as a function of WGSL. */
+export interface ChainFunction {
+  readonly kind: "chain";
+  /** Declares `fn NAME(v0: vec4<f32>, scalars: array<vec4<f32>, MOST_SCALARS / 4>) -> vec4<f32>`, and what that calls. */
+  readonly code: string;
+  readonly name: string;
+  /** Numbers for `scalars`, MOST_SCALARS at most. */
+  readonly scalars: readonly number[];
+}

@@ -1,5 +1,5 @@
 /** Makes a module out of a kernel: constants and aliases before it, its epilogue and library functions after it. */
-import { ACTIVATIONS, type Dispatch } from "../base/dispatch.ts";
+import { type Activation, ACTIVATIONS, type ChainFunction, type Dispatch, MOST_SCALARS } from "../base/dispatch.ts";
 import activations from "../../shaders/lib/activation.wgsl" with { type: "text" };
 import epilogue from "../../shaders/lib/epilogue.wgsl" with { type: "text" };
 import fakeQuant from "../../shaders/lib/fake_quant.wgsl" with { type: "text" };
@@ -21,14 +21,17 @@ export const LIBRARY_CODE: string = LIBRARY.map(({ code }) => code).join("\n");
 
 /** What the planner fused into a kernel's stores. */
 export interface EpilogueFlags {
-  readonly activation0: keyof typeof ACTIVATIONS;
+  readonly activation0: StoreActivation;
   readonly fakeQuant0: boolean;
   /** Set where fake-quant 0 is applied to sums of products of codes, whose units lie behind the kernel's addend. */
   readonly requantizes: boolean;
   readonly residual: boolean;
-  readonly activation1: keyof typeof ACTIVATIONS;
+  readonly activation1: StoreActivation;
   readonly fakeQuant1: boolean;
 }
+
+/** An activation without its numbers, which are uniforms. */
+export type StoreActivation = Activation["kind"] | Pick<ChainFunction, "name" | "code">;
 
 /** The epilogue that stores what the kernel computed. */
 export const PLAIN_EPILOGUE: EpilogueFlags = {
@@ -63,7 +66,10 @@ export function linkShader(dispatch: Dispatch, flags: EpilogueFlags = PLAIN_EPIL
     const isReady = /\bready\(\);/.test(own);
     const ready = isReady ? readyFunction(flags) : "";
     const isSum = dispatch.addend !== undefined;
-    own += withoutUnused(epilogue + ready + finishFunctions(flags, { ...dispatch, isReady, isSum }));
+    const chains = [flags.activation0, flags.activation1].map((one) => typeof one === "string" ? "" : one.code);
+    own += withoutUnused(
+      [epilogue, ready, ...chains, finishFunctions(flags, { ...dispatch, isReady, isSum })].join(""),
+    );
   } else if (shader.epilogue) {
     own += INTEGER_FINISH;
   }
@@ -127,24 +133,19 @@ fn unit_of(scale: vec4<f32>) -> Unit {
 
 /** `ready()` for kernels that store many times: copies what the steps read of uniforms where that is read once. */
 function readyFunction(flags: EpilogueFlags): string {
+  const { activation0, activation1, fakeQuant0, fakeQuant1 } = flags;
+  const takesParameters = (one: StoreActivation) => typeof one === "string" && ACTIVATIONS[one] !== undefined;
+  const isChain = (one: StoreActivation) => typeof one !== "string";
+  const chains = [activation0, activation1].some(isChain);
   const copies = [
-    {
-      isUsed: ACTIVATIONS[flags.activation0] !== undefined,
-      name: "activation0",
-      from: "epilogue.activation0",
-      size: 2,
-    },
-    { isUsed: flags.fakeQuant0, name: "quantizer0", from: "quantizer0", size: 4 },
-    {
-      isUsed: ACTIVATIONS[flags.activation1] !== undefined,
-      name: "activation1",
-      from: "epilogue.activation1",
-      size: 2,
-    },
-    { isUsed: flags.fakeQuant1, name: "quantizer1", from: "quantizer1", size: 4 },
+    { isUsed: takesParameters(activation0), name: "activation0", from: "epilogue.activation0", type: "vec2<f32>" },
+    { isUsed: fakeQuant0, name: "quantizer0", from: "quantizer0", type: "vec4<f32>" },
+    { isUsed: takesParameters(activation1), name: "activation1", from: "epilogue.activation1", type: "vec2<f32>" },
+    { isUsed: fakeQuant1, name: "quantizer1", from: "quantizer1", type: "vec4<f32>" },
+    { isUsed: chains, name: "scalars", from: "epilogue.scalars", type: `array<vec4<f32>, ${MOST_SCALARS / 4}>` },
   ].filter(({ isUsed }) => isUsed);
   return `
-${copies.map(({ name, size }) => `var<private> own_${name}: vec${size}<f32>;\n`).join("")}
+${copies.map(({ name, type }) => `var<private> own_${name}: ${type};\n`).join("")}
 fn ready() {
 ${copies.map(({ name, from }) => `  own_${name} = ${from};\n`).join("")}}
 `;
@@ -154,11 +155,11 @@ function finishSteps(flags: EpilogueFlags, residual: string, isReady: boolean): 
   const quantizer = (place: 0 | 1) => isReady ? `own_quantizer${place}` : `quantizer${place}`;
   return [
     ...flags.requantizes ? requantizeSteps(flags, quantizer(0), isReady) : [
-      ...activationStep(flags.activation0, activation(0, isReady)),
+      ...activationStep(flags.activation0, activation(0, isReady), isReady),
       ...flags.fakeQuant0 ? [`v = fake_quant4(v, ${quantizer(0)});`] : [],
     ],
     ...flags.residual ? [`v = v + ${residual};`] : [],
-    ...activationStep(flags.activation1, activation(1, isReady)),
+    ...activationStep(flags.activation1, activation(1, isReady), isReady),
     ...flags.fakeQuant1 ? [`v = fake_quant4(v, ${quantizer(1)});`] : [],
   ].map((line) => `  ${line}\n`).join("");
 }
@@ -167,7 +168,7 @@ function finishSteps(flags: EpilogueFlags, residual: string, isReady: boolean): 
 function requantizeSteps(flags: EpilogueFlags, quantizer: string, isReady: boolean): string[] {
   return [
     `v = in_steps4(v, unit, ${quantizer});`,
-    ...activationStep(flags.activation0, `${activation(0, isReady)} / ${quantizer}.x`),
+    ...activationStep(flags.activation0, `${activation(0, isReady)} / ${quantizer}.x`, isReady),
     `v = quantize_steps4(v, ${quantizer});`,
   ];
 }
@@ -176,8 +177,9 @@ function activation(place: 0 | 1, isReady: boolean): string {
   return `${isReady ? "own_" : "epilogue."}activation${place}`;
 }
 
-function activationStep(kind: keyof typeof ACTIVATIONS, parameters: string): string[] {
-  const name = ACTIVATIONS[kind];
+function activationStep(one: StoreActivation, parameters: string, isReady: boolean): string[] {
+  if (typeof one !== "string") return [`v = ${one.name}(v, ${isReady ? "own_" : "epilogue."}scalars);`];
+  const name = ACTIVATIONS[one];
   return name === undefined ? [] : [`v = ${name}(v, ${parameters});`];
 }
 

@@ -1,11 +1,13 @@
-/** Chains of elementwise operators over one tensor and numbers, computed in one pass instead of one for each. */
+/** Chains of elementwise operators over one tensor and numbers, computed at once instead of one after the other. */
 import code from "../../shaders/chain4.wgsl" with { type: "text" };
 import {
   type Activation,
   ACTIVATIONS,
+  type ChainFunction,
   type Dispatch,
   dispatch,
   linearGrid,
+  MOST_SCALARS,
   type Shader,
   WORKGROUP_SIZE,
 } from "../base/dispatch.ts";
@@ -17,9 +19,6 @@ const shader: Shader<"WORKGROUP_SIZE", "length" | "scalars"> = {
   uniforms: ["length", "scalars"],
   epilogue: true,
 };
-
-/** Numbers that one chain can take. */
-const MOST_SCALARS = 32;
 
 /** What an operator computes of float32 elements. */
 export type ChainFormula =
@@ -36,31 +35,37 @@ export interface ChainLink {
   readonly operands: readonly (number | { readonly scalar: number })[];
 }
 
-/** The pass that computes the last link for `length` elements; undefined where the chain takes more numbers than a pass can. */
-export function chainDispatch(links: readonly ChainLink[], length: number): Dispatch | undefined {
+/** The function that computes the last link; undefined where the chain takes more than MOST_SCALARS numbers. */
+export function chainFunction(links: readonly ChainLink[], name: string): ChainFunction | undefined {
   const scalars: number[] = [];
   const scalar = (value: number) => {
     scalars.push(value);
     const place = scalars.length - 1;
-    return `params.scalars[${place >> 2}].${"xyzw"[place & 3]}`;
+    return `scalars[${place >> 2}].${"xyzw"[place & 3]}`;
   };
   const functions: string[] = [];
   const lines = links.map(({ formula, operands }, index) => {
     const given = operands.map((operand) =>
       typeof operand === "number" ? `v${operand}` : `vec4<f32>(${scalar(operand.scalar)})`
     );
-    return `  let v${index + 1} = ${resultOf(formula, { given, scalar, functions, name: `link${index + 1}` })};\n`;
+    const result = resultOf(formula, { given, scalar, functions, name: `${name}_${index + 1}` });
+    return `  let v${index + 1} = ${result};\n`;
   });
   if (scalars.length > MOST_SCALARS) return undefined;
+  functions.push(`fn ${name}(v0: vec4<f32>, scalars: array<vec4<f32>, ${MOST_SCALARS / 4}>) -> vec4<f32> {
+${lines.join("")}  return v${links.length};
+}`);
+  return { kind: "chain", code: `${functions.join("\n")}\n`, name, scalars };
+}
+
+/** The pass that computes a chain named `chain` for `length` elements, a multiple of 4. */
+export function chainDispatch({ code: functions, scalars }: ChainFunction, length: number): Dispatch {
   return dispatch(shader, {
     bindings: ["x0", "y0"],
     constants: { WORKGROUP_SIZE },
     uniforms: { length: length / 4, scalars },
     aliases: { T: "f32", R: "f32" },
-    functions: [
-      ...functions,
-      `fn chain(v0: vec4<f32>) -> vec4<f32> {\n${lines.join("")}  return v${links.length};\n}`,
-    ].join("\n"),
+    functions,
     storesQuads: true,
     workgroups: linearGrid(length / 4, WORKGROUP_SIZE),
   });

@@ -1,5 +1,4 @@
 /** Typed graph + quantizers → Plan: drafts steps, moves those over constants aside, assigns buffers. */
-import type { Activation } from "../base/dispatch.ts";
 import { type KernelTarget, PORTABLE_TARGET } from "../base/kernel_target.ts";
 import { knownTensor } from "../base/tensor.ts";
 import type { Quantizer } from "../graph/quantizer.ts";
@@ -142,7 +141,7 @@ function weightQuantizers(quantizers: readonly Quantizer[]): Map<string, number>
 }
 
 /** Activations behind which a sum is still a number of steps: runtimes leave them out or apply them to codes. */
-const KEEP_STEPS: ReadonlySet<Activation["kind"]> = new Set(["none", "relu", "clip"]);
+const KEEP_STEPS: ReadonlySet<DraftStep["activation0"]["kind"]> = new Set(["none", "relu", "clip"]);
 
 /** Constants in order of first use. */
 class ConstantTable {

@@ -1,8 +1,7 @@
-/** Finds chains of elementwise operators that one pass can compute. */
-import type { Dispatch } from "../base/dispatch.ts";
+/** Finds chains of elementwise operators that can be computed at once: by a store, or in a pass of their own. */
 import { sameShape } from "../base/shape.ts";
 import { elementCount } from "../base/tensor.ts";
-import { chainDispatch, type ChainFormula, type ChainLink } from "../ops/chain.ts";
+import { type ChainFormula, chainFunction, type ChainLink } from "../ops/chain.ts";
 import type { TypedGraph } from "../ops/infer.ts";
 import type { ResolvedNode } from "../ops/resolve.ts";
 
@@ -15,7 +14,8 @@ export interface Chain {
   readonly nodes: readonly ResolvedNode[];
   /** The one tensor that they read, and where the first node reads it. */
   readonly input: { readonly value: string; readonly place: number };
-  readonly dispatch: Dispatch;
+  /** What they compute, for `chainFunction`. */
+  readonly links: readonly ChainLink[];
 }
 
 /** What a chain must know of the network. */
@@ -51,7 +51,7 @@ export class ChainFinder {
     this.#places = new Map(around.executed.map(({ node }, place) => [node.name, place]));
   }
 
-  /** The longest chain of at least two nodes that starts with a node; undefined where there is none. */
+  /** The longest chain that starts with a node; undefined where the node cannot be part of one. */
   from(start: ResolvedNode): Chain | undefined {
     const first = this.#candidate(start);
     const own = first?.operands.find(({ scalar }) => scalar === undefined);
@@ -65,11 +65,11 @@ export class ChainFinder {
 
   /** The longest start of `members` that can be computed together. */
   #longest(members: readonly Candidate[], input: string): Omit<Chain, "input"> | undefined {
-    const length = elementCount(this.#around.typed.types.get(input)!.shape);
-    for (let count = members.length; count >= 2; count--) {
+    for (let count = members.length; count >= 1; count--) {
       const chosen = members.slice(0, count);
-      const dispatch = this.#isClosed(chosen) ? chainDispatch(linksOf(chosen, input), length) : undefined;
-      if (dispatch) return { nodes: chosen.map(({ resolved }) => resolved), dispatch };
+      if (!this.#isClosed(chosen)) continue;
+      const links = linksOf(chosen, input);
+      if (chainFunction(links, "chain")) return { nodes: chosen.map(({ resolved }) => resolved), links };
     }
     return undefined;
   }
@@ -129,8 +129,7 @@ export class ChainFinder {
     const { typed, isVariable } = this.#around;
     const types = node.inputs.map((name) => name === "" ? undefined : typed.types.get(name)!);
     const output = typed.types.get(node.outputs[0]!)!;
-    const isFitting = output.dtype === "float32" && elementCount(output.shape) % 4 === 0 &&
-      elementCount(output.shape) > 0 && node.outputs.length === 1;
+    const isFitting = output.dtype === "float32" && elementCount(output.shape) > 0 && node.outputs.length === 1;
     const formula = isFitting ? operator.asFormula?.(types, attributes) : undefined;
     if (!formula) return undefined;
     const operands = node.inputs.slice(0, formula.kind === "vectors" ? 2 : 1).map((value, place) => {

@@ -1,5 +1,5 @@
 /** Steps that still speak of values by name; `build.ts` turns names into buffers. */
-import type { Activation, Dispatch, Window } from "../base/dispatch.ts";
+import type { Activation, ChainFunction, Dispatch, Window } from "../base/dispatch.ts";
 import type { StepSource } from "./plan.ts";
 
 /** A value as an operand reads it: the float one, or whatever its quantizer's state says. */
@@ -16,10 +16,10 @@ export interface DraftStep {
   readonly nodes: string[];
   readonly dispatch: Dispatch;
   readonly operands: ValueRef[];
-  activation0: Activation;
+  activation0: Activation | ChainFunction;
   quantizer0: number | undefined;
   residual: ValueRef | undefined;
-  activation1: Activation;
+  activation1: Activation | ChainFunction;
   quantizer1: number | undefined;
   readonly cost: number;
   readonly source: StepSource;
@@ -28,6 +28,11 @@ export interface DraftStep {
 
 /** No activation. */
 export const NONE: Activation = { kind: "none" };
+
+/** Whether a store does more than apply one operator. */
+export function isChain(activation: Activation | ChainFunction): activation is ChainFunction {
+  return activation.kind === "chain";
+}
 
 /** Name of the quantized copy of a value. */
 export function quantizedCopy(value: string, quantizer: number): string {

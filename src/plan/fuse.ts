@@ -11,8 +11,9 @@ import { LOOP_CAP, loopBound } from "../gpu/loop_bound.ts";
 import type { TypedGraph } from "../ops/infer.ts";
 import { copyDispatch } from "../ops/copy.ts";
 import { type ResolvedNode, withNode } from "../ops/resolve.ts";
-import { ChainFinder } from "./chains.ts";
-import { type DraftStep, NONE, quantizedCopy, type ValueRef } from "./draft.ts";
+import { chainDispatch, chainFunction } from "../ops/chain.ts";
+import { type Chain, ChainFinder } from "./chains.ts";
+import { type DraftStep, isChain, NONE, quantizedCopy, type ValueRef } from "./draft.ts";
 
 /** Draft steps, the values that share memory with others, and the element counts of temporaries. */
 export interface Draft {
@@ -77,7 +78,7 @@ class Drafter {
       if (this.#done.has(resolved.node.name)) continue;
       const last = this.#fuseActivation(resolved) || this.#fuseAdd(resolved)
         ? resolved
-        : this.#lowerChain(resolved) ?? this.#lower(resolved);
+        : this.#computeChain(resolved) ?? this.#lower(resolved);
       for (const output of last.node.outputs) if (output !== "") this.#quantize(output);
     }
     return { steps: this.#steps, aliases: this.#aliases, temporaries: this.#temporaries };
@@ -93,9 +94,9 @@ class Drafter {
     return reads && this.#separate.has(quantizer!.id) ? { value, quantizer: quantizer!.id } : { value };
   }
 
-  /** The step that stores a value only `node` reads, or undefined where nothing may be fused into it. */
-  #soleProducer(value: string): number | undefined {
-    const isShared = this.#readers.get(value)?.length !== 1 || this.#outputs.has(value);
+  /** The step that stores a value only the nodes named read, or undefined where they may not be fused into it. */
+  #producerFor(value: string, nodes: readonly string[]): number | undefined {
+    const isShared = this.#outputs.has(value) || !this.#readers.get(value)?.every(({ node }) => nodes.includes(node));
     const quantizer = this.#quantizers.get(value);
     return isShared || (quantizer && this.#separate.has(quantizer.id)) ? undefined : this.#producers.get(value);
   }
@@ -104,17 +105,14 @@ class Drafter {
     const [input] = node.inputs;
     const types = node.inputs.map((name) => name === "" ? undefined : this.#type(name));
     const activation = operator.asActivation?.(types, attributes);
-    const place = this.#soleProducer(input!);
+    const place = this.#producerFor(input!, [node.name]);
     if (!activation || place === undefined || this.#quantizers.has(input!)) return false;
     const step = this.#steps[place]!;
-    if (step.residual) {
-      if (step.activation1.kind !== "none") return false;
-      step.activation1 = activation;
-    } else {
-      if (step.activation0.kind !== "none") return false;
-      step.activation0 = activation;
-    }
-    this.#takeOver(step, place, node.name, node.outputs[0]!);
+    if (step.activation1.kind !== "none") return false;
+    if (step.residual) step.activation1 = activation;
+    else if (step.activation0.kind === "none") step.activation0 = activation;
+    else return false;
+    this.#takeOver(step, place, [node.name], node.outputs[0]!);
     return true;
   }
 
@@ -127,21 +125,21 @@ class Drafter {
     });
     if (!fits || node.inputs[0] === node.inputs[1]) return false;
     for (const [own, other] of [[0, 1], [1, 0]] as const) {
-      const place = this.#soleProducer(node.inputs[own]!);
+      const place = this.#producerFor(node.inputs[own]!, [node.name]);
       if (place === undefined) continue;
       const step = this.#steps[place]!;
       const otherReady = this.#readyAfter.get(this.#root(node.inputs[other]!)) ?? -1;
-      if (step.residual || otherReady >= place) continue;
+      if (step.residual || step.activation1.kind !== "none" || otherReady >= place) continue;
       step.residual = this.#ref(node.name, other, node.inputs[other]!);
-      this.#takeOver(step, place, node.name, node.outputs[0]!);
+      this.#takeOver(step, place, [node.name], node.outputs[0]!);
       return true;
     }
     return false;
   }
 
-  /** Lets an earlier step produce the value of a node that was fused into it. */
-  #takeOver(step: DraftStep, place: number, node: string, value: string): void {
-    step.nodes.push(node);
+  /** Lets an earlier step produce the value of nodes that were fused into it. */
+  #takeOver(step: DraftStep, place: number, nodes: readonly string[], value: string): void {
+    step.nodes.push(...nodes);
     step.operands[step.operands.findIndex((_, binding) => this.#isStore(step, binding))] = { value };
     this.#producers.set(value, place);
     this.#readyAfter.set(value, place);
@@ -152,23 +150,44 @@ class Drafter {
   }
 
   /** Computes a node together with elementwise ones that follow from it alone; gives the last of them. */
-  #lowerChain(start: ResolvedNode): ResolvedNode | undefined {
+  #computeChain(start: ResolvedNode): ResolvedNode | undefined {
     const chain = this.#chains.from(start);
-    if (!chain) return undefined;
-    const { nodes, input, dispatch } = chain;
-    const last = nodes.at(-1)!;
-    const output = last.node.outputs[0]!;
+    if (!chain || !(this.#fuseChain(chain) || this.#lowerChain(start, chain))) return undefined;
+    for (const { node } of chain.nodes) this.#done.add(node.name);
+    return chain.nodes.at(-1);
+  }
+
+  /** Lets the store that makes the input of a chain compute the chain, where nobody else reads that. */
+  #fuseChain({ nodes, input, links }: Chain): boolean {
+    const names = nodes.map(({ node }) => node.name);
+    const place = this.#producerFor(input.value, names);
+    const step = this.#steps[place ?? -1];
+    if (!step || step.quantizer1 !== undefined || [step.activation0, step.activation1].some(isChain)) return false;
+    const chain = chainFunction(links, "store_chain")!;
+    const comesFirst = !step.residual && step.quantizer0 === undefined && step.activation0.kind === "none";
+    if (step.activation1.kind !== "none") return false;
+    if (comesFirst) step.activation0 = chain;
+    else step.activation1 = chain;
+    this.#takeOver(step, place!, names, nodes.at(-1)!.node.outputs[0]!);
+    return true;
+  }
+
+  /** Computes a chain of several nodes in a pass of its own. */
+  #lowerChain(start: ResolvedNode, { nodes, input, links }: Chain): boolean {
+    const output = nodes.at(-1)!.node.outputs[0]!;
     const { shape } = this.#type(output);
+    const length = elementCount(shape);
+    if (nodes.length === 1 || length % 4 !== 0) return false;
     const first = this.#steps.length;
+    const dispatch = chainDispatch(chainFunction(links, "chain")!, length);
     this.#add(dispatch, [this.#ref(start.node.name, input.place, input.value), { value: output }], {
       nodes: nodes.map(({ node }) => node.name),
-      cost: elementCount(shape),
+      cost: length,
       source: { operator: start.node.type, shape, macs: 0 },
     });
-    for (const { node } of nodes) this.#done.add(node.name);
     this.#readyAfter.set(output, first);
     this.#offerStore([output], first);
-    return last;
+    return true;
   }
 
   /** Computes a node by itself. */
@@ -260,7 +279,7 @@ class Drafter {
     const place = this.#producers.get(value);
     if (allQuantized && place !== undefined) {
       const step = this.#steps[place]!;
-      if (step.residual) step.quantizer1 = quantizer.id;
+      if (step.residual || step.activation1.kind !== "none") step.quantizer1 = quantizer.id;
       else step.quantizer0 = quantizer.id;
       return;
     }

@@ -4,7 +4,7 @@
  * Precision is not in the plan. Where it matters the plan names a quantizer; at encode time its state (float, or an
  * int8 candidate) picks a pipeline, a weight buffer or the quantized copy of a value.
  */
-import type { Activation, Dispatch, Window } from "../base/dispatch.ts";
+import type { Activation, ChainFunction, Dispatch, Window } from "../base/dispatch.ts";
 import type { DType, HostTensor, TensorType } from "../base/tensor.ts";
 
 /** What a binding is. */
@@ -18,14 +18,14 @@ export type Operand =
   )
   & { /** The part of it that is bound; all of it unless stated. */ readonly window?: Window };
 
-/** What a kernel does as it stores, in this order. */
+/** What a kernel does as it stores, in this order. One of the activations at most is a chain. */
 export interface Epilogue {
-  readonly activation0: Activation;
+  readonly activation0: Activation | ChainFunction;
   readonly quantizer0: number | undefined;
   /** Whether quantizer 0 takes sums of products whose addend brings their unit: computed as integer kernels do. */
   readonly requantizes: boolean;
   readonly residual: Operand | undefined;
-  readonly activation1: Activation;
+  readonly activation1: Activation | ChainFunction;
   readonly quantizer1: number | undefined;
 }
 

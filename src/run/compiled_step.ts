@@ -1,10 +1,10 @@
 /** One step with its pipelines and bind groups: a precision picks among them when the step is encoded. */
 import { FLOAT } from "../base/precision.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { declareWritable, type EpilogueFlags, linkShader } from "../gpu/link.ts";
+import { declareWritable, type EpilogueFlags, linkShader, type StoreActivation } from "../gpu/link.ts";
 import type { Pipeline, PipelineCache } from "../gpu/pipelines.ts";
 import type { BufferPart } from "../gpu/buffers.ts";
-import { type Operand, type PlanConstant, quantizersOfOperand, type Step } from "../plan/plan.ts";
+import { type Epilogue, type Operand, type PlanConstant, quantizersOfOperand, type Step } from "../plan/plan.ts";
 import { MAX_CANDIDATES, type QuantizerTable } from "./quantizer_table.ts";
 import type { StepUniforms } from "./uniform_block.ts";
 
@@ -166,14 +166,20 @@ function isSharedIn({ shared }: Step): (place: { readonly group: number; readonl
     group === 0 ? shared.includes(binding) : binding === RESIDUAL_BINDING && shared.includes("residual");
 }
 
-function flagsOf(step: Step, mask: number): EpilogueFlags {
-  const { activation0, activation1, residual, requantizes } = step.epilogue;
+/** What a step's stores do with those of its quantizers on that `mask` names, bit 0 and bit 1: both unless stated. */
+export function flagsOf({ epilogue }: Step, mask = 3): EpilogueFlags {
+  const { activation0, quantizer0, residual, requantizes, activation1, quantizer1 } = epilogue;
+  const fakeQuant0 = (mask & 1) !== 0 && quantizer0 !== undefined;
   return {
-    activation0: activation0.kind,
-    fakeQuant0: (mask & 1) !== 0,
-    requantizes: requantizes && (mask & 1) !== 0,
+    activation0: withoutNumbers(activation0),
+    fakeQuant0,
+    requantizes: requantizes && fakeQuant0,
     residual: residual !== undefined,
-    activation1: activation1.kind,
-    fakeQuant1: (mask & 2) !== 0,
+    activation1: withoutNumbers(activation1),
+    fakeQuant1: (mask & 2) !== 0 && quantizer1 !== undefined,
   };
+}
+
+function withoutNumbers(activation: Epilogue["activation0"]): StoreActivation {
+  return activation.kind === "chain" ? activation : activation.kind;
 }

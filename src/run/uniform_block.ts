@@ -1,12 +1,15 @@
 /** The uniforms of all steps of a plan: one buffer, one upload. */
-import type { Shader } from "../base/dispatch.ts";
+import { MOST_SCALARS, type Shader } from "../base/dispatch.ts";
 import type { BufferPart } from "../gpu/buffers.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { packUniforms, type UniformLayout, uniformLayout } from "../gpu/uniforms.ts";
-import type { Step } from "../plan/plan.ts";
+import type { Epilogue, Step } from "../plan/plan.ts";
 
 /** Uniform bindings start at multiples of this many bytes. */
 const ALIGNMENT = 256;
+
+/** Bytes of `struct Epilogue` (shaders/lib/epilogue.wgsl). */
+const EPILOGUE_BYTES = 16 + 4 * MOST_SCALARS;
 
 /** What a step binds in group 1: the kernel's `params`, and the parameters of its activations. */
 export interface StepUniforms {
@@ -34,12 +37,7 @@ export class UniformBlock {
     steps.forEach(({ dispatch, epilogue: { activation0, activation1 } }, index) => {
       const { params, activations } = this.#offsets[index]!;
       bytes.set(packUniforms(layouts.get(dispatch.shader)!, dispatch.uniforms), params);
-      new Float32Array(bytes.buffer, activations, 4).set([
-        activation0.alpha ?? 0,
-        activation0.beta ?? 0,
-        activation1.alpha ?? 0,
-        activation1.beta ?? 0,
-      ]);
+      new Float32Array(bytes.buffer, activations, EPILOGUE_BYTES / 4).set(numbersOf(activation0, activation1));
     });
     this.#buffer = gpu.device.createBuffer({
       label: "uniforms",
@@ -54,11 +52,17 @@ export class UniformBlock {
     const { params, size, activations } = this.#offsets[index]!;
     return {
       params: { buffer: this.#buffer, offset: params, size },
-      activations: { buffer: this.#buffer, offset: activations, size: 16 },
+      activations: { buffer: this.#buffer, offset: activations, size: EPILOGUE_BYTES },
     };
   }
 
   destroy(): void {
     this.#buffer.destroy();
   }
+}
+
+/** The numbers of both activations, one of which may be a chain, in the order of `struct Epilogue`. */
+function numbersOf(...activations: Epilogue["activation0"][]): number[] {
+  const simple = activations.flatMap((one) => one.kind === "chain" ? [0, 0] : [one.alpha ?? 0, one.beta ?? 0]);
+  return [...simple, ...activations.flatMap((one) => one.kind === "chain" ? one.scalars : [])];
 }

@@ -1,12 +1,12 @@
 /** Chains of elementwise operators: which nodes they take, and that they compute what the nodes do one by one. */
 import assert from "node:assert/strict";
-import { hostTensor } from "../../src/base/tensor.ts";
+import { elementCount, hostTensor } from "../../src/base/tensor.ts";
 import { PipelineCache } from "../../src/gpu/pipelines.ts";
 import type { Graph } from "../../src/graph/graph.ts";
 import type { Quantizer } from "../../src/graph/quantizer.ts";
 import { inferTypes, type TypedGraph } from "../../src/ops/infer.ts";
 import { buildPlan } from "../../src/plan/build.ts";
-import type { Plan } from "../../src/plan/plan.ts";
+import type { Epilogue, Plan } from "../../src/plan/plan.ts";
 import { Session } from "../../src/run/session.ts";
 import { GraphBuilder } from "../fixtures/graph_builder.ts";
 import { openTestGpu } from "../support/adapter.ts";
@@ -41,8 +41,8 @@ const CHAINS: Readonly<Record<string, Body>> = {
     return builder.node("Mul", [half, builder.node("Add", [number(builder, 1), erf])]);
   },
   "operators with numbers of their own, and numbers in front"(builder, x) {
-    const elu = builder.node("Elu", [x], { attributes: { alpha: 0.7 } });
-    const celu = builder.node("Celu", [builder.node("Sub", [number(builder, 0.5), elu])], {
+    const selu = builder.node("Selu", [x], { attributes: { alpha: 0.7, gamma: 1.2 } });
+    const celu = builder.node("Celu", [builder.node("Sub", [number(builder, 0.5), selu])], {
       attributes: { alpha: 1.7 },
     });
     return builder.node("Div", [number(builder, 2), builder.node("Exp", [celu])]);
@@ -69,10 +69,10 @@ function chainsOf(plan: Plan): (readonly string[])[] {
   return plan.steps.filter(({ dispatch }) => dispatch.shader.name === "chain4").map(({ nodes }) => nodes);
 }
 
-async function outputOf(plan: Plan) {
+async function outputOf(plan: Plan, shape = SHAPE as readonly number[]) {
   using session = await Session.create(gpu!, pipelines!, plan);
-  const values = Float32Array.from({ length: 144 }, (_, index) => (index * 37 % 144 - 72) / 12);
-  session.writeInput("x", hostTensor("float32", SHAPE, values));
+  const values = Float32Array.from({ length: elementCount(shape) }, (_, index) => (index * 37 % 144 - 72) / 12);
+  session.writeInput("x", hostTensor("float32", shape, values));
   session.run();
   return (await session.read())[0]!.data;
 }
@@ -92,6 +92,108 @@ for (const [name, body] of Object.entries(CHAINS)) {
     },
   });
 }
+
+/** Kernels that store in quads, and one by one; the last over planes of an odd number of elements. */
+const PRODUCERS: Readonly<Record<string, { readonly shape: readonly number[]; readonly make: Body }>> = {
+  "a convolution": { shape: SHAPE, make: convolve },
+  "a pool": { shape: SHAPE, make: (builder, x) => builder.node("GlobalAveragePool", [x]) },
+  "a convolution over rows of 5": { shape: [2, 3, 3, 5], make: convolve },
+};
+
+function convolve(builder: GraphBuilder, x: string): string {
+  const weight = builder.constant("weight", [3, 3, 1, 1], [1, 0.5, -2, 0.25, 3, -1, 0.7, -0.3, 1.1]);
+  return builder.node("Conv", [x, weight], { name: "conv" });
+}
+
+for (const [producer, { shape, make }] of Object.entries(PRODUCERS)) {
+  for (const [name, body] of Object.entries(CHAINS)) {
+    Deno.test({
+      name: `buildPlan() computes ${name} in the store of ${producer}, with the same bits`,
+      ignore: !gpu,
+      async fn() {
+        const builder = new GraphBuilder(13);
+        const graph = builder.output(body(builder, make(builder, builder.input("x", shape)))).build();
+        const plan = buildPlan(typed(graph));
+        assert.deepEqual(plan.steps.at(-1)!.nodes.toSorted(), graph.nodes.map((node) => node.name).toSorted());
+        assert.deepEqual(await outputOf(plan, shape), await outputOf(buildPlan(typed(oneByOne(graph))), shape));
+      },
+    });
+  }
+}
+
+/** What a store does, in order: names of activations, numbers of quantizers, whether there is a residual. */
+function orderOf({ activation0, quantizer0, residual, activation1, quantizer1 }: Epilogue) {
+  return [activation0.kind, quantizer0, residual ? "residual" : "", activation1.kind, quantizer1];
+}
+
+/** Stores of a convolution whose chain `twice → thrice` comes at different places. */
+const STORES: Readonly<
+  Record<string, {
+    readonly build: (builder: GraphBuilder, chain: Body, other: string) => string;
+    readonly quantizers: readonly (readonly [value: string, node: string])[];
+    readonly order: ReturnType<typeof orderOf>;
+  }>
+> = {
+  "a chain in front of a residual add": {
+    build: (builder, chain, other) => builder.node("Add", [chain(builder, "made"), other], { name: "sum" }),
+    quantizers: [["thrice", "sum"]],
+    order: ["chain", 0, "residual", "none", undefined],
+  },
+  "a chain of quantized values": {
+    build: (builder, chain) => builder.node("Relu", [chain(builder, "made")], { name: "end" }),
+    quantizers: [["made", "twice"], ["end", "pool"]],
+    order: ["none", 0, "", "chain", 1],
+  },
+  "a chain behind a residual add": {
+    build: (builder, chain, other) => chain(builder, builder.node("Add", ["made", other], { name: "sum" })),
+    quantizers: [["thrice", "pool"]],
+    order: ["none", undefined, "residual", "chain", 0],
+  },
+};
+
+for (const [name, { build, quantizers, order }] of Object.entries(STORES)) {
+  Deno.test(`buildPlan() puts ${name} into the store of a convolution`, () => {
+    const builder = new GraphBuilder(13);
+    const [x, other] = [builder.input("x", SHAPE), builder.input("other", SHAPE)];
+    builder.node("Conv", [x, builder.constant("weight", [3, 3, 1, 1], new Array(9).fill(1))], {
+      name: "conv",
+      outputs: ["made"],
+    });
+    const chain: Body = (builder, value) => {
+      builder.node("Mul", [value, number(builder, 2)], { name: "twice", outputs: ["twice"] });
+      return builder.node("Mul", ["twice", number(builder, 3)], { name: "thrice", outputs: ["thrice"] });
+    };
+    const end = build(builder, chain, other);
+    builder.node("GlobalAveragePool", [end], { name: "pool", outputs: ["pooled"] });
+    const placed = quantizers.map(([value, node], id) => ({
+      ...quantizer("activation", value === "end" ? end : value, node, 0),
+      id,
+    }));
+    const { steps } = buildPlan(typed(builder.output("pooled").build()), placed);
+    const step = steps.find(({ nodes }) => nodes[0] === "conv")!;
+    assert.ok(step.nodes.includes("thrice"));
+    assert.deepEqual(orderOf(step.epilogue), order);
+  });
+}
+
+Deno.test("buildPlan() adds nothing to a store behind a chain of quantized values", () => {
+  const builder = new GraphBuilder(13);
+  const [x, other] = [builder.input("x", SHAPE), builder.input("other", SHAPE)];
+  const made = convolve(builder, x);
+  const doubled = builder.node("Mul", [made, number(builder, 2)], { name: "twice" });
+  const end = builder.node("Add", [doubled, other], { name: "sum" });
+  const plan = buildPlan(typed(builder.output(end).build()), [quantizer("activation", made, "twice", 0)]);
+  assert.deepEqual(plan.steps.map(({ nodes }) => nodes).slice(-2), [["conv", "twice"], ["sum"]]);
+});
+
+Deno.test("buildPlan() leaves a chain out of a store whose result others read", () => {
+  const builder = new GraphBuilder(13);
+  const made = convolve(builder, builder.input("x", SHAPE));
+  const scaled = builder.node("Add", [builder.node("Mul", [made, number(builder, 2)]), number(builder, 1)]);
+  const pooled = builder.node("GlobalAveragePool", [made]);
+  const plan = buildPlan(typed(builder.output(scaled, pooled).build()));
+  assert.equal(chainsOf(plan).length, 1);
+});
 
 /** x → a → b → c → d, each the one before times a number. */
 function products(builder: GraphBuilder): void {
@@ -138,24 +240,31 @@ Deno.test("buildPlan() quantizes the end of a chain in its store, and nothing wi
   const builder = new GraphBuilder(13);
   products(builder);
   const network = typed(builder.output("d").build());
-  const plan = buildPlan(network, [quantizer("activation", "b", "c", 0)]);
-  assert.deepEqual(chainsOf(plan), [["a", "b"], ["c", "d"]]);
-  assert.deepEqual(plan.steps.map(({ epilogue }) => epilogue.quantizer0), [0, undefined]);
+  const [step, ...others] = buildPlan(network, [quantizer("activation", "b", "c", 0)]).steps;
+  assert.deepEqual([step!.nodes, others.length], [["a", "b", "c", "d"], 0]);
+  const { dispatch: { functions }, epilogue } = step!;
+  assert.match(functions!, /fn chain_2\(/);
+  assert.doesNotMatch(functions!, /fn chain_3\(/);
+  assert.deepEqual(orderOf(epilogue), ["none", 0, "", "chain", undefined]);
 });
 
 Deno.test("buildPlan() takes no number into a chain that a quantizer changes", () => {
   const builder = new GraphBuilder(13);
   products(builder);
-  const plan = buildPlan(typed(builder.output("d").build()), [quantizer("weight", "by b", "b", 1)]);
-  assert.deepEqual(chainsOf(plan), [["c", "d"]]);
+  const { steps } = buildPlan(typed(builder.output("d").build()), [quantizer("weight", "by b", "b", 1)]);
+  assert.deepEqual(steps.map(({ dispatch: { shader }, nodes }) => [shader.name, nodes]), [
+    ["binary4", ["a"]],
+    ["binary4", ["b", "c", "d"]],
+  ]);
 });
 
 Deno.test("buildPlan() divides a chain that takes more numbers than a pass has room for", () => {
   const builder = new GraphBuilder(13);
   let value = builder.input("x", SHAPE);
-  for (let index = 0; index < 40; index++) value = builder.node("Add", [value, number(builder, index)]);
+  for (let index = 0; index < 80; index++) value = builder.node("Add", [value, number(builder, index)]);
   const plan = buildPlan(typed(builder.output(value).build()));
-  assert.deepEqual(chainsOf(plan).map((nodes) => nodes.length), [32, 8]);
+  // A pass computes one chain, and its store another.
+  assert.deepEqual(chainsOf(plan).map((nodes) => nodes.length), [64, 16]);
 });
 
 Deno.test("buildPlan() leaves lengths that are no multiples of four, and whole numbers, to passes of their own", () => {

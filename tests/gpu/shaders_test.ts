@@ -12,10 +12,17 @@ import {
   PLAIN_EPILOGUE,
 } from "../../src/gpu/link.ts";
 import { uniformLayout } from "../../src/gpu/uniforms.ts";
+import { chainFunction } from "../../src/ops/chain.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
 import { OPERATORS } from "../../src/ops/registry.ts";
 import { blockTiles, convTiles, matmulTiles } from "../../src/ops/tiles.ts";
 import { graphOfCase } from "../support/op_graph.ts";
+
+/** `x · scalar` and the sigmoid of that. */
+const CHAIN = chainFunction([
+  { formula: { kind: "vectors", expression: "a * b" }, operands: [0, { scalar: 2 }] },
+  { formula: { kind: "activation", activation: { kind: "sigmoid" } }, operands: [1] },
+], "store_chain")!;
 
 /** All that the planner can fuse. */
 const FULL_EPILOGUE: EpilogueFlags = {
@@ -23,7 +30,7 @@ const FULL_EPILOGUE: EpilogueFlags = {
   fakeQuant0: true,
   requantizes: false,
   residual: true,
-  activation1: "relu",
+  activation1: CHAIN,
   fakeQuant1: true,
 };
 

@@ -8,8 +8,9 @@ import type { Graph } from "../../graph/graph.ts";
 import type { AdapterDescription } from "../../gpu/device.ts";
 import { linkShader } from "../../gpu/link.ts";
 import { encodeModel } from "../../onnx/encode.ts";
-import type { Plan, Step } from "../../plan/plan.ts";
+import type { Plan } from "../../plan/plan.ts";
 import type { Candidate } from "../../quantize/candidate.ts";
+import { flagsOf } from "../../run/compiled_step.ts";
 import type { JournalIdentity } from "./journal_record.ts";
 import { VERSION } from "../version.ts";
 
@@ -106,18 +107,7 @@ function digestOfKernels({ prepare, steps }: Plan): string {
   for (const step of [...prepare, ...steps]) {
     const { operands, epilogue, onlyFor, dispatch: { uniforms, workgroups } } = step;
     hash.text(JSON.stringify([operands, epilogue, onlyFor ?? null, uniforms, workgroups]));
-    hash.text(codeOf(step));
+    hash.text(linkShader(step.dispatch, flagsOf(step)));
   }
   return hash.hex();
-}
-
-function codeOf({ dispatch, epilogue }: Step): string {
-  return linkShader(dispatch, {
-    activation0: epilogue.activation0.kind,
-    fakeQuant0: epilogue.quantizer0 !== undefined,
-    requantizes: epilogue.requantizes,
-    residual: epilogue.residual !== undefined,
-    activation1: epilogue.activation1.kind,
-    fakeQuant1: epilogue.quantizer1 !== undefined,
-  });
 }
