@@ -1,5 +1,6 @@
 /** Loading a model: bytes or a file → a graph ready for everything else. */
 import { ModelError } from "../base/errors.ts";
+import { sha256Of } from "../data/content_hash.ts";
 import type { Graph } from "../graph/graph.ts";
 import { importGraph } from "../graph/import.ts";
 import { decodeModel } from "../onnx/decode.ts";
@@ -35,12 +36,11 @@ export async function loadModel(source: string | Uint8Array<ArrayBuffer>): Promi
     decodeModel(bytes, typeof source === "string" ? ` "${source}"` : ""),
     folder === undefined ? undefined : externalReader(folder, external),
   );
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return {
     name: typeof source === "string" ? source.replace(/^.*[/\\]/, "").replace(/\.onnx$/i, "") : graph.name || "model",
     graph,
     byteLength: [...external.values()].reduce((sum, size) => sum + size, bytes.length),
-    sha256: digest.toHex(),
+    sha256: sha256Of(bytes),
   };
 }
 

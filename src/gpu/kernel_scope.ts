@@ -27,14 +27,11 @@ export function functionsOf(code: string): Functions {
 }
 
 function loopingOf(byName: ReadonlyMap<string, WgslFunction>): Set<string> {
-  // Bodies are trees of plain data: their text has the kinds of all statements and the names of all calls.
-  const texts = new Map([...byName].map(([name, { body }]) => [name, JSON.stringify(body)]));
-  const looping = new Set([...texts].filter(([, text]) => text.includes('{"kind":"for"')).map(([name]) => name));
+  const functions = [...byName.values()];
+  const looping = new Set(functions.filter(({ loops }) => loops).map(({ name }) => name));
   for (let before = -1; before < looping.size;) {
     before = looping.size;
-    for (const [name, text] of texts) {
-      if ([...looping].some((one) => text.includes(`{"kind":"call","name":"${one}"`))) looping.add(name);
-    }
+    for (const { name, calls } of functions) if (!calls.isDisjointFrom(looping)) looping.add(name);
   }
   return looping;
 }

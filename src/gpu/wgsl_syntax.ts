@@ -46,6 +46,10 @@ export interface WgslFunction {
   readonly name: string;
   readonly parameters: readonly Parameter[];
   readonly body: Block;
+  /** Whether there is a loop in it. */
+  readonly loops: boolean;
+  /** What it calls: functions, types and built-ins. */
+  readonly calls: ReadonlySet<string>;
 }
 
 /** Names that a list of types in angle brackets may follow. */
@@ -102,6 +106,9 @@ function tokensOf(code: string): string[] {
 class Parser {
   readonly #tokens: readonly string[];
   #at = 0;
+  /** Of the function that is read. */
+  #loops = false;
+  #calls = new Set<string>();
 
   constructor(tokens: readonly string[]) {
     this.#tokens = tokens;
@@ -119,7 +126,10 @@ class Parser {
     const parameters: Parameter[] = [];
     while (!this.#takes(")")) parameters.push(this.#parameter());
     while (this.#peek() !== "{") this.#next();
-    return { name, parameters, body: this.#block() };
+    this.#loops = false;
+    const calls = this.#calls = new Set();
+    const body = this.#block();
+    return { name, parameters, body, loops: this.#loops, calls };
   }
 
   #parameter(): Parameter {
@@ -176,6 +186,7 @@ class Parser {
   }
 
   #for(): Statement {
+    this.#loops = true;
     this.#expect("for");
     this.#expect("(");
     const start = this.#peek() === ";" ? undefined : this.#simple();
@@ -188,6 +199,7 @@ class Parser {
   }
 
   #while(): Statement {
+    this.#loops = true;
     const condition = this.#next() === "while" ? this.#expression() : undefined;
     return { kind: "for", start: undefined, condition, step: undefined, body: this.#block() };
   }
@@ -277,6 +289,7 @@ class Parser {
       operands.push(this.#expression());
       this.#takes(",");
     }
+    this.#calls.add(token);
     return { kind: "call", name: token, operands };
   }
 
