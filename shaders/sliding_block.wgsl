@@ -1,13 +1,14 @@
-// One invocation computes TILE_LINES x TILE_COLUMNS results of windows that slide over one plane: a depthwise
+// One invocation computes tile_lines x TILE_COLUMNS results of windows that slide over one plane: a depthwise
 // convolution or a pool: adjacent columns of lines that lie LINE_STEP apart. Every element of x that it needs is loaded once.
 //
-// clear, block and store are generated for the tile (sliding_block_code.ts): the naga compiler does not unroll loops.
+// compute is generated for the tile (sliding_block_code.ts): the naga compiler does not unroll loops.
 struct Params {
   length: u32,
   columns: u32,
   lines: u32,
   column_tiles: u32,
   line_tiles: u32,
+  tile_lines: u32,
   // Planes of y per plane of x; planes of y per image, which are the channels of w.
   multiplier: u32,
   channels: u32,
@@ -41,19 +42,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let column = (index % params.column_tiles) * TILE_COLUMNS;
   var rest = index / params.column_tiles;
   let line_tile = rest % params.line_tiles;
-  let line = line_tile % LINE_STEP + line_tile / LINE_STEP * (TILE_LINES * LINE_STEP);
+  let line = line_tile % LINE_STEP + line_tile / LINE_STEP * (params.tile_lines * LINE_STEP);
   rest = rest / params.line_tiles;
   let out_z = rest % params.out_extent.x;
   let plane = rest / params.out_extent.x;
   let channel = plane % params.channels;
-  let plane_length = params.extent.y * params.extent.z;
-  let volume_at = plane / params.multiplier * params.extent.x * plane_length;
+  let volume_at = plane / params.multiplier * params.extent.x * params.extent.y * params.extent.z;
   let first = vec3<i32>(vec3<u32>(out_z, line, column) * params.stride.xyz) - params.before.xyz;
-  clear();
-  for (var kz = 0u; kz < params.kernel.x; kz++) {
-    let in_z = u32(first.x + i32(kz * params.dilation.x));
-    if (in_z >= params.extent.x) { continue; }
-    block(volume_at + in_z * plane_length, first.y, first.z, (channel * params.kernel.x + kz) * params.w_quads);
-  }
-  store(line, column, rest * params.lines * params.columns, channel, first);
+  compute(volume_at, line, column, rest * params.lines * params.columns, channel, first);
 }

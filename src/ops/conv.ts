@@ -119,7 +119,7 @@ function lowerDepthwise(
   const list = { slot: "x1", count: 1, matrixStride: 0, rowStride: taps, columnStride: 1 } as const;
   const weights = alignRows(builder, list, channels * z.kernel, taps).slot;
   const block = { kind: "convolution", windows, planes, multiplier: channelsOut, channels, weights } as const;
-  builder.dispatches.push(blockDispatch(hasBias ? { ...block, bias: "x2" } : block, tile));
+  builder.dispatches.push(blockDispatch(hasBias ? { ...block, bias: "x2" } : block, tile, target));
   return builder;
 }
 

@@ -88,7 +88,8 @@ function planesDispatch(
   );
   const planes = x.shape[0]! * x.shape[1]!;
   const tile = isDense ? blockTile(windows, planes, target) : undefined;
-  return tile && blockDispatch({ kind, windows, planes, multiplier: 1, channels: Math.max(1, x.shape[1]!) }, tile);
+  const block = { kind, windows, planes, multiplier: 1, channels: Math.max(1, x.shape[1]!) };
+  return tile && blockDispatch(block, tile, target);
 }
 
 interface MaxPoolAttributes extends PoolAttributes {

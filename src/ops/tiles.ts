@@ -29,7 +29,7 @@ function tileRows(rows: number, candidates: readonly number[], loads: number): n
 }
 
 /** Invocations per workgroup on a CPU without subgroups, and on a GPU, whose subgroups have 16 to 64. */
-const SOFTWARE_INVOCATIONS = 8;
+export const SOFTWARE_INVOCATIONS = 8;
 const GPU_INVOCATIONS = 64;
 
 /** Multiply-accumulates from which on a product runs long enough to pay for compiling a kernel with more of it unrolled. */
@@ -122,25 +122,47 @@ export function convTiles({ channels, width, rows, depth }: ConvShape, { isSoftw
   return [tall, ...others].map((height) => ({ rows: height, columns: wide(height), ...common }));
 }
 
-/**
- * Longest rows that one invocation on a CPU has all results of, where it loads them in quads: what lies outside is then known
- * and not loaded.
- */
-const WHOLE_ROW = 28;
-
 /** Tiles of windows over single planes that a target may choose among, the default one first. */
-export function blockTiles({ lines, columns, kernel, stride }: BlockShape, { isSoftware }: KernelTarget): BlockTile[] {
+export function blockTiles(shape: BlockShape, { isSoftware, lanes }: KernelTarget): BlockTile[] {
+  if (isSoftware) return softwareBlockTiles(shape, lanes);
+  const { lines, columns, kernel, stride } = shape;
   const heights = [7, 4, 2, 1];
   const tall = cheapest(heights, (count) => Math.ceil(lines / count) * ((count - 1) * stride + kernel + count));
-  const whole = 4 * Math.ceil(columns / 4);
-  const takesWhole = isSoftware && kernel <= 3 && columns <= WHOLE_ROW && columns * stride % 4 === 0;
-  const wide = takesWhole ? whole : columns > 4 ? 8 : 4;
+  const wide = columns > 4 ? 8 : 4;
   const others = heights.filter((height) => height !== tall && height < 2 * lines);
   return [
     { lines: tall, columns: wide },
     ...others.map((height) => ({ lines: height, columns: wide })),
-    ...[8, 4].filter((narrow) => narrow < wide).map((narrow) => ({ lines: tall, columns: narrow })),
+    ...(wide === 8 ? [{ lines: tall, columns: 4 }] : []),
   ];
+}
+
+/** Workgroups that keep the cores of a CPU busy to the end. */
+const BUSY_WORKGROUPS = 32;
+
+/** Longest row whose windows with strides one invocation on a CPU takes whole: twice as many elements of x are under way at once. */
+const WHOLE_STRIDED_ROW = 16;
+
+/** Lines that an invocation goes down at most: those that windows share at its ends do not count any more. */
+const LONGEST_RUN = 256;
+
+/** Tiles for a CPU: it goes down the lines in a loop, so that they are as many as leave enough invocations. */
+function softwareBlockTiles({ lines, columns, stride, planes }: BlockShape, lanes: number): BlockTile[] {
+  const whole = 4 * Math.max(1, Math.ceil(columns / 4));
+  const widths = stride > 1 ? [whole <= WHOLE_STRIDED_ROW ? whole : 8] : [28, 24, 20, 16, 12, 8, 4];
+  // Quads loaded and stored, and what every line costs beside: its ends, its place.
+  const wide = cheapest(widths, (width) => Math.ceil(columns / width) * (2.5 * width / 4 + 4));
+  const columnTiles = planes * Math.ceil(columns / wide);
+  const wanted = Math.ceil(BUSY_WORKGROUPS * (lanes || SOFTWARE_INVOCATIONS) / Math.max(1, columnTiles));
+  const tall = Math.max(Math.min(Math.ceil(lines / wanted), LONGEST_RUN), Math.min(lines, 8), 1);
+  const others = [
+    { lines: tall, columns: 8 },
+    { lines: tall, columns: 16 },
+    { lines: Math.ceil(tall / 2), columns: wide },
+    { lines: 4, columns: wide },
+    { lines: 1, columns: wide },
+  ];
+  return [{ lines: tall, columns: wide }, ...others.filter((tile) => tile.lines !== tall || tile.columns !== wide)];
 }
 
 /**
