@@ -1,9 +1,10 @@
-// One word, or one vec4 of words, of the output per invocation: data [outer, extent, inner] and indices [count] give
-// [outer, count, inner]. W is u32 or vec4<u32>, and inner and length count W. Negative indices count from the end; an
-// index outside the axis takes its nearest end. Only those are taken that lie in the rows of data that are bound: `rows`
-// slices from `first` on, counted over all of data.
+// CHUNK words, or vec4s of words, of a slice of the output per invocation: data [outer, extent, inner] and indices [count]
+// give [outer, count, inner]. W is u32 or vec4<u32>, and inner counts W. Negative indices count from the end; an index
+// outside the axis takes its nearest end. Only those are taken that lie in the rows of data that are bound: `rows` slices
+// from `first` on, counted over all of data.
 struct Params {
-  length: u32,
+  invocations: u32,
+  chunks: u32,
   first: u32,
   rows: u32,
   extent: i32,
@@ -19,12 +20,16 @@ struct Params {
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let index = flat_index(id, groups, WORKGROUP_SIZE);
-  if (index >= params.length) { return; }
-  let place = index % params.inner;
-  let row = index / params.inner;
-  let wanted = indices[row % params.count];
+  if (index >= params.invocations) { return; }
+  let row = index / params.chunks;
+  let start = (index - row * params.chunks) * u32(CHUNK);
+  let outer = row / params.count;
+  let wanted = indices[row - outer * params.count];
   let taken = u32(clamp(select(wanted, wanted + params.extent, wanted < 0), 0, params.extent - 1));
-  let source = (row / params.count) * u32(params.extent) + taken;
+  let source = outer * u32(params.extent) + taken;
   if (source < params.first || source >= params.first + params.rows) { return; }
-  y[index] = data[(source - params.first) * params.inner + place];
+  let base = (source - params.first) * params.inner;
+  for (var place = start; place < min(start + u32(CHUNK), params.inner); place++) {
+    y[row * params.inner + place] = data[base + place];
+  }
 }

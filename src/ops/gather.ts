@@ -1,5 +1,13 @@
 import code from "../../shaders/gather.wgsl" with { type: "text" };
-import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import {
+  CHUNK,
+  type Dispatch,
+  dispatch,
+  linearGrid,
+  type Shader,
+  type Slot,
+  WORKGROUP_SIZE,
+} from "../base/dispatch.ts";
 import { ModelError } from "../base/errors.ts";
 import { PORTABLE_BINDING } from "../base/kernel_target.ts";
 import { normalizeAxis } from "../base/shape.ts";
@@ -10,11 +18,14 @@ import { pick } from "./coordinates.ts";
 import { defineOp, type OpDef } from "./op.ts";
 import { windowsOf } from "./binding_windows.ts";
 
-const shader: Shader<"WORKGROUP_SIZE", "length" | "first" | "rows" | "extent" | "count" | "inner"> = {
+const shader: Shader<
+  "WORKGROUP_SIZE" | "CHUNK",
+  "invocations" | "chunks" | "first" | "rows" | "extent" | "count" | "inner"
+> = {
   name: "gather",
   code,
-  constants: ["WORKGROUP_SIZE"],
-  uniforms: ["length", "first", "rows", "extent", "count", "inner"],
+  constants: ["WORKGROUP_SIZE", "CHUNK"],
+  uniforms: ["invocations", "chunks", "first", "rows", "extent", "count", "inner"],
 };
 
 interface GatherAttributes {
@@ -89,19 +100,21 @@ export interface GatheredRows {
 export function gatherRows(gathered: GatheredRows, largestBinding: number): Dispatch[] {
   const { shape, axis, count, indices } = gathered;
   const outer = elementCount(shape.slice(0, axis));
-  const inner = elementCount(shape.slice(axis + 1));
+  const slice = elementCount(shape.slice(axis + 1));
   const extent = shape[axis]!;
-  const vector = inner % 4 === 0;
-  const length = outer * count * inner / (vector ? 4 : 1);
-  if (length === 0) return [];
-  return windowsOf(outer * extent, inner, largestBinding).map(({ first, rows, window }) =>
+  const vector = slice % 4 === 0;
+  const inner = vector ? slice / 4 : slice;
+  const chunks = Math.ceil(inner / CHUNK);
+  const invocations = outer * count * chunks;
+  if (invocations === 0) return [];
+  return windowsOf(outer * extent, slice, largestBinding).map(({ first, rows, window }) =>
     dispatch(shader, {
       bindings: ["x0", indices, "y0"],
       ...(window ? { windows: { 0: window } } : {}),
-      constants: { WORKGROUP_SIZE },
-      uniforms: { length, first, rows, extent, count, inner: vector ? inner / 4 : inner },
+      constants: { WORKGROUP_SIZE, CHUNK },
+      uniforms: { invocations, chunks, first, rows, extent, count, inner },
       aliases: { W: vector ? "vec4<u32>" : "u32" },
-      workgroups: linearGrid(length, WORKGROUP_SIZE),
+      workgroups: linearGrid(invocations, WORKGROUP_SIZE),
     })
   );
 }

@@ -1,6 +1,14 @@
 /** The data movement that most shape operators come down to: a copy between two strided layouts. */
 import code from "../../shaders/strided_copy.wgsl" with { type: "text" };
-import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
+import {
+  CHUNK,
+  type Dispatch,
+  dispatch,
+  linearGrid,
+  type Shader,
+  type Slot,
+  WORKGROUP_SIZE,
+} from "../base/dispatch.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { elementCount } from "../base/tensor.ts";
 import { collapseAxes } from "./collapse.ts";
@@ -25,9 +33,6 @@ const shader: Shader<
 
 /** Ranks that the kernel is specialized for; shapes are filled up to the next one. */
 const RANKS = [1, 2, 3, 4, 8, 16] as const;
-
-/** Neighbours along the innermost axis that one invocation copies. */
-const CHUNK = 4;
 
 /** One side of a copy; offset and strides in elements. */
 export interface Layout {
