@@ -128,10 +128,10 @@ export class ChainFinder {
     const { node, operator, attributes } = resolved;
     const { typed, isVariable } = this.#around;
     const types = node.inputs.map((name) => name === "" ? undefined : typed.types.get(name)!);
-    const output = typed.types.get(node.outputs[0]!)!;
-    const isFitting = output.dtype === "float32" && elementCount(output.shape) > 0 && node.outputs.length === 1;
-    const formula = isFitting ? operator.asFormula?.(types, attributes) : undefined;
-    if (!formula) return undefined;
+    // Undefined where nobody asks for the first of several outputs.
+    const output = typed.types.get(node.outputs[0]!);
+    const formula = node.outputs.length === 1 ? operator.asFormula?.(types, attributes) : undefined;
+    if (!formula || output?.dtype !== "float32" || elementCount(output.shape) === 0) return undefined;
     const operands = node.inputs.slice(0, formula.kind === "vectors" ? 2 : 1).map((value, place) => {
       const type = types[place]!;
       const isNumber = type.value !== undefined && elementCount(type.shape) === 1 && !isVariable(value);

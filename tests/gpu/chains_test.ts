@@ -231,6 +231,18 @@ Deno.test("buildPlan() ends a chain at an output of the network", () => {
   assert.deepEqual(chainsOf(plan), [["a", "b"], ["c", "d"]]);
 });
 
+Deno.test("buildPlan() takes operators whose first output nobody asks for", () => {
+  const builder = new GraphBuilder(14);
+  const weights = [builder.constant("w", [1, 4, 3]), builder.constant("r", [1, 4, 4])];
+  builder.node("RNN", [builder.input("x", [2, 1, 3]), ...weights], {
+    name: "rnn",
+    outputs: ["", "last"],
+    attributes: { hidden_size: 4 },
+  });
+  const plan = buildPlan(typed(builder.output(builder.node("Mul", ["last", number(builder, 2)])).build()));
+  assert.ok(plan.steps.some(({ nodes }) => nodes[0] === "rnn"));
+});
+
 /** A quantizer of one value with all its readers. */
 function quantizer(kind: Quantizer["kind"], value: string, node: string, input: number): Quantizer {
   return { id: 0, name: value, kind, value, group: 0, consumers: [{ node, input }] };
