@@ -22,6 +22,18 @@ export function runLength(elements: number): RunLength {
   return elements % 4 === 0 ? 4 : elements % 2 === 0 ? 2 : 1;
 }
 
+/** How elements of rows are loaded: in runs that rows are whole numbers of, or in the quads that they lie in, whichever these are. */
+export type RowReads = RunLength | "quads_around";
+
+/**
+ * How to load rows of `width` elements of a tensor with `length` elements. On a CPU any load is a loop over its invocations, whose length
+ * counts little; the tensor has to be a whole number of quads.
+ */
+export function rowReads(width: number, length: number, isSoftware: boolean): RowReads {
+  const run = runLength(width);
+  return isSoftware && run < 4 && length % 4 === 0 ? "quads_around" : run;
+}
+
 /** The WGSL type of a run. */
 export function runType(length: RunLength): string {
   return length === 1 ? "f32" : `vec${length}<f32>`;
@@ -33,15 +45,22 @@ const WORTH_A_VECTOR = { 1: Infinity, 2: 2, 4: 3 } as const;
 /**
  * Statements that define `s0`, `s1`, …: the elements of the row from `first_x` on, `outside` past its ends, with the
  * functions and the type `Q` that they need. Kernels declare `x: array<f32>` and, over the same buffer, `xq: array<Q>`. Rows
- * start at `line_at` and have `width` elements, a multiple of `reads`; `first_x + before` has to be one too. `whole` is the
- * width of the input where one tile has all windows of a row: what no window finds inside is then not loaded.
+ * start at `line_at` and have `width` elements, a multiple of `reads` if that is a length; `first_x + before` has to be one
+ * too, and never negative. `whole` is the width of the input where one tile has all windows of a row: what no window finds
+ * inside is then not loaded.
  */
 export function rowSegment(
   columns: number,
   taps: UnrolledTaps | undefined,
-  reads: RunLength,
+  reads: RowReads,
   { outside = "0.0", whole }: { readonly outside?: string; readonly whole?: number | undefined } = {},
 ): { functions: string; loads: string } {
+  if (reads === "quads_around") {
+    if (taps && quadsAround(columns, taps) < wantedPlaces(columns, taps).size) {
+      return { functions: "alias Q = vec4<f32>;", loads: loadsAround(columns, taps, outside) };
+    }
+    return rowSegment(columns, taps, 1, { outside, whole });
+  }
   const run = taps === undefined || (columns * taps.stride) % reads !== 0 ? 1 : reads;
   const functions = `alias Q = ${runType(run)};
 fn input_at(line_at: u32, width: u32, place: i32) -> f32 {
@@ -59,16 +78,57 @@ ${
   return { functions, loads: taps ? segmentLoads(columns, taps, run, { outside, whole }) : "" };
 }
 
+/** Quads that a segment of a row may lie in. */
+function quadsAround(columns: number, taps: UnrolledTaps): number {
+  return Math.ceil((segmentLength(columns, taps) + 3) / 4);
+}
+
+/** Loads the quads around a segment and moves their elements up by what the segment starts behind the first. */
+function loadsAround(columns: number, taps: UnrolledTaps, outside: string): string {
+  const length = segmentLength(columns, taps);
+  const quads = Array.from({ length: Math.ceil(length / 4) }, (_, quad) => quad);
+  const around = quadsAround(columns, taps);
+  const next = (name: string, quad: number, count: number) => quad < count ? `${name}${quad}` : "vec4<f32>()";
+  const isInside = (quad: number) => {
+    const places = [0, 1, 2, 3].map((part) => 4 * quad + part);
+    const within = `vec4<i32>(${places.join(", ")}) < vec4<i32>(end_x)`;
+    return 4 * quad < taps.before ? `(${within}) & (vec4<i32>(${places.join(", ")}) >= vec4<i32>(-first_x))` : within;
+  };
+  return [
+    "  let start_x = i32(line_at) + first_x;",
+    "  let end_x = i32(width) - first_x;",
+    ...Array.from({ length: around }, (_, quad) => `  let q${quad} = xq[max(0, (start_x >> 2u) + ${quad})];`),
+    "  let by_two = (start_x & 2) != 0;",
+    "  let by_one = (start_x & 1) != 0;",
+    ...Array.from(
+      { length: around },
+      (_, quad) =>
+        `  let h${quad} = select(q${quad}, vec4<f32>(q${quad}.zw, ${next("q", quad + 1, around)}.xy), by_two);`,
+    ),
+    ...quads.flatMap((quad) => [
+      `  let g${quad} = select(h${quad}, vec4<f32>(h${quad}.yzw, ${next("h", quad + 1, around)}.x), by_one);`,
+      `  let p${quad} = select(vec4<f32>(${outside}), g${quad}, ${isInside(quad)});`,
+    ]),
+    ...[...wantedPlaces(columns, taps)].map((place) => `  let s${place} = p${place >> 2}.${"xyzw"[place % 4]};`),
+  ].join("\n");
+}
+
+/** Elements of a segment that some window reads. */
+function wantedPlaces(columns: number, taps: UnrolledTaps): Set<number> {
+  const wanted = new Set<number>();
+  for (let column = 0; column < columns; column++) {
+    for (let kx = 0; kx < taps.kernel; kx++) wanted.add(column * taps.stride + kx * taps.dilation);
+  }
+  return wanted;
+}
+
 function segmentLoads(
   columns: number,
   taps: UnrolledTaps,
   run: RunLength,
   { outside, whole }: { readonly outside: string; readonly whole: number | undefined },
 ): string {
-  const wanted = new Set<number>();
-  for (let column = 0; column < columns; column++) {
-    for (let kx = 0; kx < taps.kernel; kx++) wanted.add(column * taps.stride + kx * taps.dilation);
-  }
+  const wanted = wantedPlaces(columns, taps);
   const isOutside = (place: number) => whole !== undefined && (place < taps.before || place >= taps.before + whole);
   const inside = [...wanted].filter((place) => !isOutside(place)).sort((a, b) => a - b);
   const runs = Map.groupBy(inside, (place) => Math.floor((place - taps.before) / run));

@@ -2,7 +2,7 @@
 import code from "../../shaders/sliding_block.wgsl" with { type: "text" };
 import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import type { BlockTile, KernelTarget } from "../base/kernel_target.ts";
-import { runLength, segmentLength } from "./row_segment.ts";
+import { rowReads, runLength, segmentLength } from "./row_segment.ts";
 import { blockFunctions, type BlockKind } from "./sliding_block_code.ts";
 import { type AxisWindow, threeAxes } from "./sliding_window.ts";
 import { blockTileOf, SOFTWARE_INVOCATIONS } from "./tiles.ts";
@@ -138,7 +138,7 @@ export function blockDispatch(block: SlidingBlock, tile: BlockTile, target: Kern
       wholeWidth: columnTiles === 1 ? x.input : undefined,
       wholeHeight: lineTiles === 1 ? { before: y.before, extent: y.input } : undefined,
       stores: runLength(x.output),
-      reads: runLength(x.input),
+      reads: rowReads(x.input, block.planes / block.multiplier * z.input * y.input * x.input, target.isSoftware),
     }),
     storesQuads: x.output % 4 === 0,
     workgroups: linearGrid(length, workgroup),

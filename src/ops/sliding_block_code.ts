@@ -1,5 +1,5 @@
 /** The unrolled part of shaders/sliding_block.wgsl for one tile. */
-import { rowSegment, type RunLength, runType, type UnrolledTaps } from "./row_segment.ts";
+import { type RowReads, rowSegment, type RunLength, runType, type UnrolledTaps } from "./row_segment.ts";
 import { accumulators, component, storeQuad, unroll } from "./tile_code.ts";
 
 /** What the windows compute. */
@@ -22,9 +22,9 @@ export interface BlockCode {
   /** Width of x where a tile has all results of a line; its height where it has all lines, with the padding before them. */
   readonly wholeWidth: number | undefined;
   readonly wholeHeight: { readonly before: number; readonly extent: number } | undefined;
-  /** Runs that the rows of y, and of x, are whole numbers of. */
+  /** Runs that the rows of y are whole numbers of, and how those of x are loaded. */
   readonly stores: RunLength;
-  readonly reads: RunLength;
+  readonly reads: RowReads;
 }
 
 /** The types `Q`, `W` and `Y` and the function `compute` that the kernel calls. */
