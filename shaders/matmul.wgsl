@@ -1,7 +1,7 @@
 // One invocation computes TILE_ROWS x TILE_COLUMNS results of y = alpha * a * b + beta * c, for every matrix of a batch.
 //
-// a is packed in tiles of rows (pack_rows.wgsl): [matrix][row tile][depth][TILE_ROWS]; b is row-major, its rows a whole
-// number of quads. On a GPU neighbouring invocations take neighbouring quads of one row tile, and the quads of one
+// a is packed in tiles of rows (pack_rows.wgsl): [matrix][row tile][depth][TILE_ROWS]; b is row-major. Where its rows are no
+// whole number of quads, an invocation loads the quads around its columns, which are those of one matrix. On a GPU neighbouring invocations take neighbouring quads of one row tile, and the quads of one
 // invocation lie a workgroup apart, so that every load and store of a workgroup is one run of memory. On a CPU (ON_CPU is
 // 1) the quads of an invocation are adjacent, so that the first load of a step asks for all its cache lines at once, and
 // workgroups run down the rows before the columns, so that their part of b stays in a core's cache. Batch axes come in two
@@ -12,8 +12,10 @@ struct Params {
   rows: u32,
   columns: u32,
   depth: u32,
-  // Quads per row of b.
+  // Quads per row of b that invocations count, and the distance of its rows: in quads or, where they start anywhere, in
+  // elements, as all distances in b.
   b_quads: u32,
+  b_row: u32,
   // Quads of columns of all matrices along the inner axis.
   units: u32,
   // Workgroups along the units, and row tiles.
@@ -88,7 +90,7 @@ fn main(
   place(quad, b_at, y_at);
   clear();
   for (var k = first; k < end; k += DEPTH_STEPS) {
-    step(a_first + k * (TILE_ROWS / 4), k * params.b_quads, lane);
+    step(a_first + k * (TILE_ROWS / 4), k * params.b_row, lane);
   }
   store(row, 0u, 0u, c_at, lane);
 }

@@ -93,6 +93,7 @@ function lowerPointwise(
     columns: plane,
     a: weights,
     b: { slot: "x0", count: batch * groups, matrixStride: channelsIn * plane, rowStride: plane, columnStride: 1 },
+    changesB: true,
     inner: { extent: batch, b: groups, y: groups * channelsOut * plane },
     outer: groups === 1 ? [] : [{ extent: groups, a: 1, b: 1, c: channelsOut, y: channelsOut * plane }],
     ...(hasBias ? { c: { slot: "x2", row: 1, column: 0, rowPeriod: groups * channelsOut } } : {}),

@@ -1,6 +1,7 @@
 /** The unrolled part of shaders/conv.wgsl for one tile. */
 import { accumulators, sharedQuads, tileStore, unroll } from "./tile_code.ts";
-import { rowSegment, type RunLength, type UnrolledTaps } from "./row_segment.ts";
+import { rowSegment, type UnrolledTaps } from "./row_segment.ts";
+import { type RunLength } from "./runs.ts";
 
 /** What the generated functions depend on. */
 export interface ConvCode {

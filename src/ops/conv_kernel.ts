@@ -4,7 +4,8 @@ import { type Dispatch, dispatch, linearGrid, type Lowering, type Shader, type S
 import type { KernelTarget, Tile } from "../base/kernel_target.ts";
 import { convFunctions } from "./conv_code.ts";
 import { LoweringBuilder, packRows } from "./packing.ts";
-import { runLength, segmentLength, type UnrolledTaps } from "./row_segment.ts";
+import { segmentLength, type UnrolledTaps } from "./row_segment.ts";
+import { runLength } from "./runs.ts";
 import { sumSlices } from "./slices.ts";
 import { convTile } from "./tiles.ts";
 import { type AxisWindow, threeAxes } from "./sliding_window.ts";

@@ -1,6 +1,6 @@
 /** The unrolled part of shaders/matmul.wgsl for one tile. */
-import type { RunLength } from "./row_segment.ts";
-import { accumulators, type AddendKind, sharedQuads, tileStore, unroll } from "./tile_code.ts";
+import type { RunLength } from "./runs.ts";
+import { accumulators, type AddendKind, quadsFrom, sharedQuads, tileStore, unroll } from "./tile_code.ts";
 
 /** What the generated functions depend on. */
 export interface MatmulCode {
@@ -10,6 +10,8 @@ export interface MatmulCode {
   readonly lanes: number;
   /** Quads from one of an invocation to the next. */
   readonly quadStep: number;
+  /** Whether rows of b start anywhere, so that the quads around them are loaded; the quads of an invocation are those of one row then. */
+  readonly readsAround: boolean;
   /** Steps along the depth that one call makes. */
   readonly steps: number;
   readonly addend: AddendKind;
@@ -29,8 +31,7 @@ export function matmulFunctions(code: MatmulCode): string {
     (_, step) => sharedQuads(`a${step}_`, "a", `a_at + ${step * code.rows / 4}u`, code.rows / 4, code.lanes),
   );
   const loads = (step: number) =>
-    `${a[step]!.loads}
-${unroll(quads, (quad) => `  let b${step}_${quad} = b[b_at_${quad} + b_row + ${step}u * params.b_quads];`)}`;
+    `${a[step]!.loads}\n${code.readsAround ? loadsAround(step, quads) : loadsOf(step, quads)}`;
   // All steps of one accumulator at a time: between them it stays in a register.
   const sum = (row: number, quad: number) =>
     a.reduce((before, _, step) => `fma(r${row}_${step}, b${step}_${quad}, ${before})`, `acc_${row}_${quad}`);
@@ -43,7 +44,7 @@ ${
       `var<private> b_at_${quad}: u32;\nvar<private> y_at_${quad}: u32;\nvar<private> column_${quad}: u32;`)
   }
 fn place(quad: u32, b_at: u32, y_at: u32) {
-${unroll(quads, (quad) => placeQuad(quad, code.quadStep))}
+${unroll(quads, (quad) => placeQuad(code, quad))}
 }
 fn step(a_at: u32, b_row: u32, lane: u32) {
 ${unroll(code.steps, loads)}
@@ -63,14 +64,27 @@ ${
   }`;
 }
 
-/** Quads past the last one are read there again, and not stored: no column of theirs is below `params.columns`. */
-function placeQuad(quad: number, quadStep: number): string {
+function loadsOf(step: number, quads: number): string {
+  return unroll(quads, (quad) => `  let b${step}_${quad} = b[b_at_${quad} + b_row + ${step}u * params.b_row];`);
+}
+
+function loadsAround(step: number, quads: number): string {
+  return `  let start${step} = b_at_0 + b_row + ${step}u * params.b_row;
+${unroll(quads + 1, (quad) => `  let q${step}_${quad} = b[start${step} / 4u + ${quad}u];`)}
+${quadsFrom(`q${step}_`, quads + 1, { to: `b${step}_`, count: quads, start: `start${step}` })}`;
+}
+
+/**
+ * Quads past the last one are read there again, and not stored: no column of theirs is below `params.columns`. Where rows of b start anywhere
+ * places in it are elements.
+ */
+function placeQuad({ quadStep, readsAround }: MatmulCode, quad: number): string {
   return `  {
     let own = quad + ${quad * quadStep}u;
     let known = min(own, params.units - 1u);
     let matrix = known / params.b_quads;
     let column = known % params.b_quads;
-    b_at_${quad} = b_at + matrix * params.inner_b + column;
+    b_at_${quad} = b_at + matrix * params.inner_b + ${readsAround ? "4u * " : ""}column;
     column_${quad} = select(params.columns, 4u * column, own < params.units);
     y_at_${quad} = y_at + matrix * params.inner_y + 4u * column;
   }`;

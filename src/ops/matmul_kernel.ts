@@ -1,15 +1,23 @@
 /** Batched matrix products on the GPU: the kernel behind MatMul, Gemm and pointwise convolution. */
 import code from "../../shaders/matmul.wgsl" with { type: "text" };
-import { type Dispatch, dispatch, linearGrid, type Lowering, type Shader, type Slot } from "../base/dispatch.ts";
+import {
+  type Dispatch,
+  dispatch,
+  linearGrid,
+  type Lowering,
+  type Shader,
+  type Slot,
+  type Window,
+} from "../base/dispatch.ts";
 import type { KernelTarget, MatmulTile } from "../base/kernel_target.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { matmulFunctions } from "./matmul_code.ts";
 import { LoweringBuilder, type MatrixList, type Packed, packRows } from "./packing.ts";
 import { type DepthPart, depthParts, packPart } from "./split_depth.ts";
 import { type Addend, bringsUnit, sumSlices } from "./slices.ts";
-import { runLength } from "./row_segment.ts";
+import { runLength } from "./runs.ts";
 import type { AddendKind } from "./tile_code.ts";
-import { matmulTile } from "./tiles.ts";
+import { matmulTile, paysToReadAround } from "./tiles.ts";
 
 const shader: Shader<
   "WORKGROUP_SIZE" | "TILE_ROWS" | "TILE_COLUMNS" | "DEPTH_STEPS" | "ON_CPU",
@@ -17,6 +25,7 @@ const shader: Shader<
   | "columns"
   | "depth"
   | "b_quads"
+  | "b_row"
   | "units"
   | "unit_groups"
   | "row_tiles"
@@ -46,6 +55,7 @@ const shader: Shader<
     "columns",
     "depth",
     "b_quads",
+    "b_row",
     "units",
     "unit_groups",
     "row_tiles",
@@ -86,6 +96,8 @@ export interface Matmul {
   readonly depth: number;
   readonly a: MatrixList;
   readonly b: MatrixList;
+  /** Whether b is computed anew in every run, so that packing it takes time in every run. */
+  readonly changesB?: boolean;
   /** Innermost batch axis, along which a and c do not move; b in matrices, y in elements. */
   readonly inner: { readonly extent: number; readonly b: number; readonly y: number };
   readonly outer: readonly OuterAxis[];
@@ -118,6 +130,7 @@ export function lowerMatmul(matmul: Matmul, target: KernelTarget): Lowering {
   };
   const tile = { ...matmulTile(shape, target), isSoftware: target.isSoftware };
   const builder = new LoweringBuilder();
+  const around = parts.length === 1 ? rowsAnywhere(matmul, tile) : undefined;
   const operandsOf = (part: DepthPart) => ({
     a: packRows(
       builder,
@@ -126,7 +139,7 @@ export function lowerMatmul(matmul: Matmul, target: KernelTarget): Lowering {
       part.depth,
       tile.rows,
     ),
-    b: packPart(builder, matmul, part, target.largestBinding),
+    b: around ?? packedRight(packPart(builder, matmul, part, target.largestBinding)),
   });
   const addend = matmul.beta === 0 ? undefined : matmul.c;
   const slices = parts.length * tile.slices;
@@ -146,6 +159,39 @@ export function lowerMatmul(matmul: Matmul, target: KernelTarget): Lowering {
   return builder;
 }
 
+/** The right operand as the kernel reads it; distances in quads, or in elements where its rows start anywhere. */
+interface RightMatrices {
+  readonly slot: Slot;
+  readonly window?: Window | undefined;
+  readonly matrixStride: number;
+  readonly rowStride: number;
+  /** Quads of a row that invocations count. */
+  readonly rowQuads: number;
+  readonly startsAnywhere: boolean;
+}
+
+function packedRight({ slot, window, matrixQuads, rowQuads }: Packed): RightMatrices {
+  return { slot, window, matrixStride: matrixQuads, rowStride: rowQuads, rowQuads, startsAnywhere: false };
+}
+
+/**
+ * The right operand as it lies, where its rows are no whole numbers of quads and to read them so takes less than to pack them: an invocation has
+ * the columns of one matrix, and loads one more quad than it has. The tensor has to be a whole number of quads.
+ */
+function rowsAnywhere(
+  { b, rows, columns, inner, changesB }: Matmul,
+  tile: MatmulTile & { readonly isSoftware: boolean },
+): RightMatrices | undefined {
+  const { slot, matrixStride, rowStride, columnStride, window, count } = b;
+  const quads = Math.ceil(columns / 4);
+  const isWhole = count * matrixStride % 4 === 0 && columnStride === 1 && !window;
+  if (!tile.isSoftware || !changesB || columns % 4 === 0 || !isWhole) return undefined;
+  const wide = tile.columns / 4;
+  const rowQuads = wide * Math.ceil(quads / wide);
+  if (!paysToReadAround({ rows, quads, inner: inner.extent, rowQuads }, tile)) return undefined;
+  return { slot, matrixStride, rowStride, rowQuads, startsAnywhere: true };
+}
+
 function addendKind(addend: Addend | undefined): AddendKind {
   if (!addend) return "none";
   if (addend.column === 0) return "per_row";
@@ -157,7 +203,7 @@ function product(
   tile: MatmulTile & { readonly isSoftware: boolean },
   outerCount: number,
   a: Packed,
-  b: Packed,
+  b: RightMatrices,
   target: { readonly slot: Slot; readonly first: number },
   c: Addend | undefined,
 ): Dispatch {
@@ -185,6 +231,7 @@ function product(
       columns,
       depth,
       b_quads: b.rowQuads,
+      b_row: b.rowStride,
       units,
       unit_groups: unitGroups,
       row_tiles: rowTiles,
@@ -192,7 +239,7 @@ function product(
       span,
       outer_count: outerCount,
       outer_rank: outer.length,
-      inner_b: inner.b * b.matrixQuads,
+      inner_b: inner.b * b.matrixStride,
       inner_y: inner.y,
       c_row: c?.row ?? 0,
       c_column: c?.column ?? 0,
@@ -202,7 +249,7 @@ function product(
       beta: matmul.beta,
       outer_extents: outer.map((axis) => axis.extent),
       outer_a: outer.map((axis) => axis.a * a.matrixQuads),
-      outer_b: outer.map((axis) => axis.b * b.matrixQuads),
+      outer_b: outer.map((axis) => axis.b * b.matrixStride),
       outer_c: outer.map((axis) => axis.c),
       outer_y: outer.map((axis) => axis.y),
     },
@@ -211,6 +258,7 @@ function product(
       columns: tile.columns,
       lanes: tile.lanes,
       quadStep: tile.isSoftware ? 1 : tile.workgroup,
+      readsAround: b.startsAnywhere,
       steps,
       addend: addendKind(c),
       isScaled: matmul.alpha !== 1 || (c !== undefined && matmul.beta !== 1),

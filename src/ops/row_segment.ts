@@ -1,5 +1,8 @@
 /** Loads of the part of an input row that adjacent windows read, shared by convolutions and pools. */
 
+import { type RunLength, runLength, runType } from "./runs.ts";
+import { component, quadsFrom, unroll } from "./tile_code.ts";
+
 /** Windows along rows, few enough taps to unroll. */
 export interface UnrolledTaps {
   readonly kernel: number;
@@ -14,14 +17,6 @@ export function segmentLength(columns: number, { kernel, stride, dilation }: Unr
   return (columns - 1) * stride + (kernel - 1) * dilation + 1;
 }
 
-/** Adjacent elements of a row that are loaded or stored as one vector: as many as divide the row. */
-export type RunLength = 1 | 2 | 4;
-
-/** The longest runs that a row of so many elements is a whole number of. */
-export function runLength(elements: number): RunLength {
-  return elements % 4 === 0 ? 4 : elements % 2 === 0 ? 2 : 1;
-}
-
 /** How elements of rows are loaded: in runs that rows are whole numbers of, or in the quads that they lie in, whichever these are. */
 export type RowReads = RunLength | "quads_around";
 
@@ -32,11 +27,6 @@ export type RowReads = RunLength | "quads_around";
 export function rowReads(width: number, length: number, isSoftware: boolean): RowReads {
   const run = runLength(width);
   return isSoftware && run < 4 && length % 4 === 0 ? "quads_around" : run;
-}
-
-/** The WGSL type of a run. */
-export function runType(length: RunLength): string {
-  return length === 1 ? "f32" : `vec${length}<f32>`;
 }
 
 /** Runs with at least this many wanted elements are loaded whole: on lavapipe a vector costs as much as two scalars at most. */
@@ -83,34 +73,21 @@ function quadsAround(columns: number, taps: UnrolledTaps): number {
   return Math.ceil((segmentLength(columns, taps) + 3) / 4);
 }
 
-/** Loads the quads around a segment and moves their elements up by what the segment starts behind the first. */
+/** Loads the quads around a segment and picks out of them what lies within the row. */
 function loadsAround(columns: number, taps: UnrolledTaps, outside: string): string {
-  const length = segmentLength(columns, taps);
-  const quads = Array.from({ length: Math.ceil(length / 4) }, (_, quad) => quad);
+  const count = Math.ceil(segmentLength(columns, taps) / 4);
   const around = quadsAround(columns, taps);
-  const next = (name: string, quad: number, count: number) => quad < count ? `${name}${quad}` : "vec4<f32>()";
   const isInside = (quad: number) => {
-    const places = [0, 1, 2, 3].map((part) => 4 * quad + part);
-    const within = `vec4<i32>(${places.join(", ")}) < vec4<i32>(end_x)`;
-    return 4 * quad < taps.before ? `(${within}) & (vec4<i32>(${places.join(", ")}) >= vec4<i32>(-first_x))` : within;
+    const places = `vec4<i32>(${[0, 1, 2, 3].map((part) => 4 * quad + part).join(", ")})`;
+    const isBeforeEnd = `${places} < vec4<i32>(end_x)`;
+    return 4 * quad < taps.before ? `(${isBeforeEnd}) & (${places} >= vec4<i32>(-first_x))` : isBeforeEnd;
   };
-  return [
-    "  let start_x = i32(line_at) + first_x;",
-    "  let end_x = i32(width) - first_x;",
-    ...Array.from({ length: around }, (_, quad) => `  let q${quad} = xq[max(0, (start_x >> 2u) + ${quad})];`),
-    "  let by_two = (start_x & 2) != 0;",
-    "  let by_one = (start_x & 1) != 0;",
-    ...Array.from(
-      { length: around },
-      (_, quad) =>
-        `  let h${quad} = select(q${quad}, vec4<f32>(q${quad}.zw, ${next("q", quad + 1, around)}.xy), by_two);`,
-    ),
-    ...quads.flatMap((quad) => [
-      `  let g${quad} = select(h${quad}, vec4<f32>(h${quad}.yzw, ${next("h", quad + 1, around)}.x), by_one);`,
-      `  let p${quad} = select(vec4<f32>(${outside}), g${quad}, ${isInside(quad)});`,
-    ]),
-    ...[...wantedPlaces(columns, taps)].map((place) => `  let s${place} = p${place >> 2}.${"xyzw"[place % 4]};`),
-  ].join("\n");
+  return `  let start_x = i32(line_at) + first_x;
+  let end_x = i32(width) - first_x;
+${unroll(around, (quad) => `  let q${quad} = xq[max(0, (start_x >> 2u) + ${quad})];`)}
+${quadsFrom("q", around, { to: "r", count, start: "start_x" })}
+${unroll(count, (quad) => `  let p${quad} = select(vec4<f32>(${outside}), r${quad}, ${isInside(quad)});`)}
+${[...wantedPlaces(columns, taps)].map((place) => `  let s${place} = p${place >> 2}.${component(place)};`).join("\n")}`;
 }
 
 /** Elements of a segment that some window reads. */

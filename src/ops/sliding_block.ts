@@ -2,7 +2,8 @@
 import code from "../../shaders/sliding_block.wgsl" with { type: "text" };
 import { type Dispatch, dispatch, linearGrid, type Shader, type Slot, WORKGROUP_SIZE } from "../base/dispatch.ts";
 import type { BlockTile, KernelTarget } from "../base/kernel_target.ts";
-import { rowReads, runLength, segmentLength } from "./row_segment.ts";
+import { rowReads, segmentLength } from "./row_segment.ts";
+import { runLength } from "./runs.ts";
 import { blockFunctions, type BlockKind } from "./sliding_block_code.ts";
 import { type AxisWindow, threeAxes } from "./sliding_window.ts";
 import { blockTileOf, SOFTWARE_INVOCATIONS } from "./tiles.ts";

@@ -1,5 +1,6 @@
 /** The unrolled part of shaders/sliding_block.wgsl for one tile. */
-import { type RowReads, rowSegment, type RunLength, runType, type UnrolledTaps } from "./row_segment.ts";
+import { type RowReads, rowSegment, type UnrolledTaps } from "./row_segment.ts";
+import { type RunLength, runType } from "./runs.ts";
 import { accumulators, component, storeQuad, unroll } from "./tile_code.ts";
 
 /** What the windows compute. */

@@ -3,7 +3,7 @@
  * unrolling it and accumulators from living in registers: on lavapipe the same product with loops over constant bounds
  * was 4 to 17 times slower.
  */
-import { type RunLength, runType } from "./row_segment.ts";
+import { type RunLength, runType } from "./runs.ts";
 
 /** `count` lines made by `line`, joined. */
 export function unroll(count: number, line: (index: number) => string): string {
@@ -51,6 +51,33 @@ export function sharedQuads(
       return `subgroupBroadcast(${name}${Math.floor(quad / lanes)}.${component(index)}, ${quad % lanes}u)`;
     },
   };
+}
+
+/**
+ * Lines that define the quads `<to>0`, `<to>1`, … that start `start` elements behind a multiple of four, out of the `around` quads
+ * `<from>0`, … that they lie in. What would come from further quads is zero.
+ */
+export function quadsFrom(
+  from: string,
+  around: number,
+  { to, count, start }: { readonly to: string; readonly count: number; readonly start: string },
+): string {
+  const next = (name: string, quad: number) => quad + 1 < around ? `${name}${quad + 1}` : "vec4<f32>()";
+  const moved = `moved_${to}`;
+  return `  let by_two_${to} = (${start} & 2) != 0;
+  let by_one_${to} = (${start} & 1) != 0;
+${
+    unroll(around, (quad) =>
+      `  let ${moved}${quad} = select(${from}${quad}, vec4<f32>(${from}${quad}.zw, ${
+        next(from, quad)
+      }.xy), by_two_${to});`)
+  }
+${
+    unroll(count, (quad) =>
+      `  let ${to}${quad} = select(${moved}${quad}, vec4<f32>(${moved}${quad}.yzw, ${
+        next(moved, quad)
+      }.x), by_one_${to});`)
+  }`;
 }
 
 /** Where the addend `c` of a tile varies. */

@@ -107,6 +107,29 @@ function softwareStep(rows: number, quads: number, lanes: number): number {
   return 8 + 9 * loads + rows * (quads + 0.4);
 }
 
+/** What packing a quad costs, in products of a row with a quad. */
+const PACKED_QUAD = 8;
+
+/** A product whose right operand has rows that are no whole numbers of quads. */
+export interface RaggedProduct {
+  readonly rows: number;
+  /** Quads of a row when packed, and when each invocation has those of one row. */
+  readonly quads: number;
+  readonly rowQuads: number;
+  /** Matrices that share the left operand. */
+  readonly inner: number;
+}
+
+/** Whether a CPU takes less time to load the quads around its columns than to load packed ones and pack them before. */
+export function paysToReadAround({ rows, quads, rowQuads, inner }: RaggedProduct, tile: MatmulTile): boolean {
+  const wide = tile.columns / 4;
+  const groups = (units: number) => Math.ceil(units / (wide * tile.workgroup)) * Math.ceil(rows / tile.rows);
+  const step = softwareStep(tile.rows, wide, tile.lanes);
+  // One more load, and the selects that move the elements of all quads.
+  const around = step + 9 + 3 * wide;
+  return groups(rowQuads * inner) * around < groups(quads * inner) * step + PACKED_QUAD * quads * inner;
+}
+
 /** Tiles of a convolution that a target may choose among, the default one first. */
 export function convTiles({ channels, width, rows, depth }: ConvShape, { isSoftware, lanes }: KernelTarget): Tile[] {
   const slices = slicesOf(depth);
