@@ -118,10 +118,12 @@ ${
 
 function notices(report: Report): Html {
   const notice = (kind: string, text: string) => html`<p class="notice"><strong>${kind}</strong> ${text}</p>`;
-  const held = report.holdout?.holds ? "Confirmed" : "Not confirmed";
+  const good = (kind: string, text: string) => html`<p class="notice good"><strong>${kind}</strong> ${text}</p>`;
   return html`${[
-    ...formatHoldout(report).map((text) => notice(held, text)),
-    ...formatVerified(report).map((text) => notice("Verified", text)),
+    ...formatHoldout(report).map((text) =>
+      report.holdout?.holds ? good("Confirmed", text) : notice("Not confirmed", text)
+    ),
+    ...formatVerified(report).map((text) => good("Verified", text)),
     ...report.warnings.map((text) => notice("Warning", text)),
     ...report.notes.map((text) => notice("Note", text)),
   ]}`;
