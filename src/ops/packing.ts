@@ -48,7 +48,10 @@ export class LoweringBuilder {
 
 type PackUniforms = "length" | "first" | "rows" | "columns" | "row_stride" | "column_stride" | "matrix_stride";
 
-const rowsShader: Shader<"WORKGROUP_SIZE" | "TILE_ROWS", PackUniforms | "row_tiles" | "group_size" | "group_stride"> = {
+const rowsShader: Shader<
+  "WORKGROUP_SIZE" | "TILE_ROWS",
+  PackUniforms | "column_blocks" | "row_tiles" | "group_size" | "group_stride"
+> = {
   name: "pack_rows",
   code: packRowsCode,
   constants: ["WORKGROUP_SIZE", "TILE_ROWS"],
@@ -57,6 +60,7 @@ const rowsShader: Shader<"WORKGROUP_SIZE" | "TILE_ROWS", PackUniforms | "row_til
     "first",
     "rows",
     "columns",
+    "column_blocks",
     "row_tiles",
     "row_stride",
     "column_stride",
@@ -85,6 +89,37 @@ const columnsShader: Shader<"WORKGROUP_SIZE", PackUniforms | "row_blocks" | "qua
   ],
 };
 
+/** Whether the columns of every row are whole quads of the tensor. */
+function liesInQuads(list: MatrixList, columns: number): boolean {
+  const { first = 0, matrixStride, rowStride, columnStride, columnGroups, count } = list;
+  const starts = [first, rowStride, ...count > 1 ? [matrixStride] : []];
+  return columnStride === 1 && !columnGroups && columns % 4 === 0 && starts.every((start) => start % 4 === 0);
+}
+
+const FOUR_IN_A_QUAD = `fn four(x_at: u32, column: u32) -> vec4<f32> {
+  return x[(x_at + column) / 4u];
+}`;
+
+/** Columns past the end are read at the last one: they are not stored. */
+function fourOneByOne(isGrouped: boolean): string {
+  const place = isGrouped
+    ? "known / params.group_size * params.group_stride + known % params.group_size * params.column_stride"
+    : "known * params.column_stride";
+  return `fn element(x_at: u32, column: u32) -> f32 {
+  let known = min(column, params.columns - 1u);
+  return x[x_at + ${place}];
+}
+
+fn four(x_at: u32, column: u32) -> vec4<f32> {
+  return vec4<f32>(
+    element(x_at, column),
+    element(x_at, column + 1u),
+    element(x_at, column + 2u),
+    element(x_at, column + 3u),
+  );
+}`;
+}
+
 /** Packs `rows` × `columns` matrices in tiles of rows: `[matrix][row tile][column][tileRows]`, rows past the end zero. */
 export function packRows(
   builder: LoweringBuilder,
@@ -95,8 +130,10 @@ export function packRows(
 ): Packed {
   const rowTiles = Math.ceil(rows / tileRows);
   const matrixLength = rowTiles * tileRows * columns;
-  const length = list.count * matrixLength;
-  const slot = builder.temporary(length);
+  const columnBlocks = Math.ceil(columns / 4);
+  const length = list.count * rowTiles * columnBlocks * tileRows / 4;
+  const slot = builder.temporary(list.count * matrixLength);
+  const isInQuads = liesInQuads(list, columns);
   builder.dispatches.push(dispatch(rowsShader, {
     bindings: [list.slot, slot],
     constants: { WORKGROUP_SIZE, TILE_ROWS: tileRows },
@@ -105,13 +142,16 @@ export function packRows(
       first: list.first ?? 0,
       rows,
       columns,
+      column_blocks: columnBlocks,
       row_tiles: rowTiles,
       row_stride: list.rowStride,
       column_stride: list.columnStride,
       matrix_stride: list.matrixStride,
-      group_size: list.columnGroups?.size ?? Math.max(1, columns),
+      group_size: list.columnGroups?.size ?? 0,
       group_stride: list.columnGroups?.stride ?? 0,
     },
+    aliases: { X: isInQuads ? "vec4<f32>" : "f32" },
+    functions: isInQuads ? FOUR_IN_A_QUAD : fourOneByOne(list.columnGroups !== undefined),
     workgroups: linearGrid(length, WORKGROUP_SIZE),
   }));
   return { slot, matrixQuads: matrixLength / 4, rowQuads: tileRows / 4 };

@@ -138,7 +138,7 @@ export function convTiles({ channels, width, rows, depth }: ConvShape, { isSoftw
     return gpuTiles(channels, width, slices * rows).map(([tall, wide]) => ({ rows: tall, columns: wide, ...common }));
   }
   const common = { workgroup: lanes || SOFTWARE_INVOCATIONS, lanes, slices };
-  const heights = lanes > 0 ? [32, 16, 8, 4] : [16, 8, 4];
+  const heights = lanes > 0 ? [32, 24, 16, 8, 4] : [16, 8, 4];
   const tall = tileRows(channels, heights, 12);
   const wide = (height: number) => height === 16 && width % 16 === 0 ? 16 : width > 4 ? 8 : 4;
   const others = heights.filter((height) => height !== tall && height < 2 * channels);
