@@ -1,6 +1,6 @@
 // One invocation folds every `parts`-th element that belongs to one output into a state A. What A is, how elements enter
-// it, how two combine, and whether the state or the finished value is stored, is linked in. Both the axes that are kept
-// and those that are reduced are merged where they can be.
+// it, how two combine, in which order, and whether the state or the finished value is stored, is linked in. Both the axes
+// that are kept and those that are reduced are merged where they can be.
 struct Params {
   outputs: u32,
   parts: u32,
@@ -50,10 +50,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     output = invocation % params.outputs;
     part = invocation / params.outputs;
   }
-  let base = kept_offset(output);
-  var state = initial();
-  for (var index = part; index < params.length; index += params.parts) {
-    state = accumulate(state, x[base + reduced_offset(index)], index);
-  }
-  store(state, output, part);
+  store(folded(kept_offset(output), part), output, part);
 }

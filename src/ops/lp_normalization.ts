@@ -4,16 +4,10 @@ import { allocate } from "../base/tensor.ts";
 import { f32 } from "./case_types.ts";
 import { normalizePasses } from "./normalize.ts";
 import { defineOp } from "./op.ts";
-import { eachGroup, type Fold } from "./reduction.ts";
+import { eachGroup, floatSum, type Fold } from "./reduction.ts";
 
 function normFold(power: number): Fold {
-  return {
-    state: "alias A = f32;",
-    words: 1,
-    initial: "0.0",
-    enter: power === 1 ? "abs(x)" : "x * x",
-    combine: "return a + b;",
-  };
+  return floatSum(power === 1 ? "abs(x)" : "x * x");
 }
 
 const TOLERANCE = { relative: 1e-5, reason: "the order of additions is open" };

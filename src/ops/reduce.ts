@@ -14,7 +14,7 @@ import type { AttributeReader } from "../graph/attributes.ts";
 import { constantI64, f32 } from "./case_types.ts";
 import { constantOf, knownOperands } from "./constant_operand.ts";
 import { defineOp, type NodeSignature, type OpCase, type OpDef, type QuantTrait, type Tolerance } from "./op.ts";
-import { type Fold, foldPasses, groupElements, reducedShape } from "./reduction.ts";
+import { floatSum, type Fold, foldPasses, groupElements, reducedShape } from "./reduction.ts";
 import { isInteger, isNumber } from "./words.ts";
 
 /** Axes to reduce, as far as attributes tell. */
@@ -46,8 +46,15 @@ const ROUNDING: Tolerance = { relative: 1e-5, absolute: 1e-5, reason: "the order
 const isWide = (dtype: DType) => isFloat(dtype) || /^u?int(32|64)$/.test(dtype);
 const sumOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
 
-function sum(enter: string, initial = "A(0)", combine = "return a + b;"): ReduceRow["fold"] {
-  return (storage) => ({ state: `alias A = ${storage};`, words: 1, initial, enter, combine });
+function sum(enter: string): ReduceRow["fold"] {
+  return (storage) => storage === "f32" ? floatSum(enter) : folding(storage, { enter, initial: "A(0)", operator: "+" });
+}
+
+function folding(
+  storage: Storage,
+  { enter, initial, operator }: { readonly enter: string; readonly initial: string; readonly operator: "+" | "*" },
+): Fold {
+  return { state: `alias A = ${storage};`, words: 1, initial, enter, combine: `return a ${operator} b;` };
 }
 
 function extreme(operator: "max" | "min", isMax: boolean): ReduceRow["fold"] {
@@ -92,7 +99,7 @@ const rows: readonly ReduceRow[] = [
   {
     ...total,
     type: "ReduceProd",
-    fold: sum("x", "A(1)", "return a * b;"),
+    fold: (storage) => folding(storage, { enter: "x", initial: "A(1)", operator: "*" }),
     value: (values) => values.reduce((product, value) => product * value, 1),
     range: [0.5, 1.5],
   },

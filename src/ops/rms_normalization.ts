@@ -6,17 +6,9 @@ import { broadcast, combineTensors } from "./binary.ts";
 import { f32 } from "./case_types.ts";
 import { checkFloat, normalizePasses } from "./normalize.ts";
 import { defineOp, type Tolerance } from "./op.ts";
-import { eachGroup, type Fold } from "./reduction.ts";
+import { eachGroup, floatSum } from "./reduction.ts";
 
 const TOLERANCE: Tolerance = { relative: 1e-4, absolute: 1e-5, reason: "the order of additions is open" };
-
-const SUM_OF_SQUARES: Fold = {
-  state: "alias A = f32;",
-  words: 1,
-  initial: "0.0",
-  enter: "x * x",
-  combine: "return a + b;",
-};
 
 /** ONNX RMSNormalization: `x / √(mean(x²) + ε) · scale` over all axes from `axis` on. */
 export const rmsNormalization = defineOp<{ axis: number; epsilon: number }>({
@@ -39,7 +31,7 @@ export const rmsNormalization = defineOp<{ axis: number; epsilon: number }>({
     normalizePasses({
       shape: x!.shape,
       axes: axesFrom(x!.shape, axis),
-      fold: SUM_OF_SQUARES,
+      fold: floatSum("x * x"),
       expression: "x / sqrt(a / params.count + params.epsilon) * scale",
       epsilon,
       scale: { slot: "x1", shape: scale!.shape },
