@@ -1,6 +1,6 @@
 // Adds up the partial sums of a sliced reduction: y[i] = alpha * sum over s of x[s][i] + beta * c, one element per
 // invocation. c is indexed by the element's place in a row of `row_length` elements and by its row. store is linked in: it
-// passes the unit of the sums on where there is one.
+// adds both, and passes the unit of the sums on where there is one.
 struct Params {
   length: u32,
   slices: u32,
@@ -27,10 +27,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   }
   sum *= params.alpha;
   var c_at = 0u;
+  var addend = 0.0;
   if (HAS_C) {
     let row = (index / params.row_length) % params.row_period;
     c_at = row * params.c_row + (index % params.row_length) * params.c_column;
-    sum += params.beta * c[c_at];
+    addend = params.beta * c[c_at];
   }
-  store(sum, index, c_at);
+  store(sum, addend, index, c_at);
 }

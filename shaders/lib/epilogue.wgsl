@@ -12,3 +12,6 @@ struct Epilogue {
 @group(1) @binding(2) var<uniform> quantizer0: vec4<f32>;
 @group(1) @binding(3) var<uniform> quantizer1: vec4<f32>;
 @group(1) @binding(4) var<storage, read> residual: array<Residual>;
+// Quantizers of the operands of a sum of products; zeros where an operand has no codes.
+@group(1) @binding(5) var<uniform> factor0: vec4<f32>;
+@group(1) @binding(6) var<uniform> factor1: vec4<f32>;

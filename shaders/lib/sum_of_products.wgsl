@@ -2,7 +2,8 @@
 // one float32 factor, rounded half to even. Sums of rounded products differ from that by chance where a result lies close to
 // the middle between two codes.
 
-// What one step of a sum is worth: its reciprocal, and in steps of the quantizer behind it. Zero where operands are no codes.
+// What one step of a sum is worth: its reciprocal, and in steps of the quantizer behind it, or as a number where the sum
+// stays float. Zero where operands are no codes.
 struct Unit {
   inverse: vec4<f32>,
   factor: vec4<f32>,
@@ -31,6 +32,16 @@ fn no_unit() -> Unit {
 // Of a sum whose steps are worth `scale`, the scale of the input times that of the weights, before quantizer `q`.
 fn unit_before(scale: vec4<f32>, q: vec4<f32>) -> Unit {
   return Unit(1.0 / scale, quotient4(scale, q.x));
+}
+
+// Of a sum that stays float.
+fn unit_alone(scale: vec4<f32>) -> Unit {
+  return Unit(1.0 / scale, scale);
+}
+
+// The sum as the number that integer kernels turn into a float.
+fn whole_sum4(x: vec4<f32>, unit: Unit) -> vec4<f32> {
+  return select(x, round(x * unit.inverse) * unit.factor, unit.factor > vec4<f32>(0.0));
 }
 
 // x in steps of `q`, not rounded yet.

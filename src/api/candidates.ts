@@ -2,6 +2,7 @@
 import { UsageError } from "../base/errors.ts";
 import type { Candidate } from "../quantize/candidate.ts";
 import type { CalibrationOptions } from "../quantize/default_quantization.ts";
+import { productUnits } from "../quantize/layer_biases.ts";
 import type { Prepared } from "../quantize/prepare.ts";
 import type { CandidateData } from "../run/session.ts";
 
@@ -125,14 +126,15 @@ export function weightsOnly({ layout }: Prepared, candidate: Candidate): Candida
   };
 }
 
-/** A candidate as the session takes it: codes' ranges for activations, contents for weights and biases, units for biases with codes. */
+/** A candidate as the session takes it: codes' ranges for activations, contents for weights and biases, units for biases of codes. */
 export function candidateData(prepared: Prepared, candidate: Candidate): Map<number, CandidateData> {
   const data = new Map<number, CandidateData>();
+  const unitsOf = productUnits(prepared, candidate.parameters);
   for (const { id, kind } of prepared.layout.quantizers) {
     const parameters = candidate.parameters.get(id);
     const tensor = candidate.tensors.get(id);
     if (kind === "activation" && parameters) data.set(id, { parameters });
-    const units = kind === "bias" ? parameters?.scale : undefined;
+    const units = unitsOf.get(id);
     if (kind !== "activation" && tensor) data.set(id, units ? { tensor, units } : { tensor });
   }
   return data;

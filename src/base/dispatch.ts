@@ -49,6 +49,11 @@ export interface Dispatch<C extends string = string, U extends string = string> 
    * of the sum to the epilogue (`src/gpu/link.ts`).
    */
   readonly addend?: number;
+  /**
+   * Set where runtimes sum up codes in integers even if the result stays float: products alone, to which the addend is added in float, or
+   * products and addend.
+   */
+  readonly wholeSum?: "before_addend" | "with_addend";
   /** Set where all results are stored by `finish4`, at multiples of 4. */
   readonly storesQuads?: boolean;
   readonly workgroups: readonly [number, number, number];

@@ -23,8 +23,12 @@ export const LIBRARY_CODE: string = LIBRARY.map(({ code }) => code).join("\n");
 export interface EpilogueFlags {
   readonly activation0: StoreActivation;
   readonly fakeQuant0: boolean;
-  /** Set where fake-quant 0 is applied to sums of products of codes, whose units lie behind the kernel's addend. */
+  /** Set where fake-quant 0 is applied to sums of products of codes, which have a unit. */
   readonly requantizes: boolean;
+  /** Set where sums of products of codes become whole numbers and stay float (Dispatch.wholeSum). */
+  readonly wholeSums: boolean;
+  /** Set where the unit of such sums is the product of the scales of two quantizers; else units lie behind the kernel's addend. */
+  readonly hasFactors: boolean;
   readonly residual: boolean;
   readonly activation1: StoreActivation;
   readonly fakeQuant1: boolean;
@@ -38,6 +42,8 @@ export const PLAIN_EPILOGUE: EpilogueFlags = {
   activation0: "none",
   fakeQuant0: false,
   requantizes: false,
+  wholeSums: false,
+  hasFactors: false,
   residual: false,
   activation1: "none",
   fakeQuant1: false,
@@ -65,7 +71,7 @@ export function linkShader(dispatch: Dispatch, flags: EpilogueFlags = PLAIN_EPIL
   if (hasEpilogue(dispatch)) {
     const isReady = /\bready\(\);/.test(own);
     const ready = isReady ? readyFunction(flags) : "";
-    const isSum = dispatch.addend !== undefined;
+    const isSum = dispatch.addend !== undefined || dispatch.wholeSum !== undefined;
     const chains = [flags.activation0, flags.activation1].map((one) => typeof one === "string" ? "" : one.code);
     own += withoutUnused(
       [epilogue, ready, ...chains, finishFunctions(flags, { ...dispatch, isReady, isSum })].join(""),
@@ -85,7 +91,7 @@ interface FinishForm {
   readonly storesQuads?: boolean;
   /** Whether the kernel calls `ready`. */
   readonly isReady: boolean;
-  /** Whether what it stores are sums with an addend. */
+  /** Whether what it stores are sums that may have a unit. */
   readonly isSum: boolean;
 }
 
@@ -93,7 +99,8 @@ interface FinishForm {
  * `finish(value, index)` and `finish4(value, index)`: what to store at `index`, or at `index` to `index + 3`, of the output.
  * The int8 variant of a layer differs in the lines of fake-quant alone.
  *
- * Kernels of sums with an addend `c` pass the unit of the sum as well: `unit_of` four times `scale_at` the place of the addend.
+ * Kernels of sums that may have a unit pass it as well: `unit_of` four times `scale_at` the place of the addend `c`. Those that make whole
+ * numbers of their sums call `whole4` for that.
  */
 function finishFunctions(flags: EpilogueFlags, { storesQuads = false, isReady, isSum }: FinishForm): string {
   const unit = isSum ? ", unit: Unit" : "";
@@ -115,20 +122,30 @@ ${finishSteps(flags, "residual[index]", isReady)}  return v.x;
 ${finish4("vec4<f32>(residual[index], residual[index + 1u], residual[index + 2u], residual[index + 3u])")}`;
 }
 
-/** Units lie behind the addends, one for each. */
 function unitFunctions(flags: EpilogueFlags, isReady: boolean): string {
-  const [scale, unit] = flags.requantizes
-    ? ["c[index + arrayLength(&c) / 2u]", `unit_before(scale, ${isReady ? "own_" : ""}quantizer0)`]
-    : ["0.0", "no_unit()"];
   return `
 fn scale_at(index: u32) -> f32 {
-  return ${scale};
+  return ${scaleExpression(flags)};
 }
 
 fn unit_of(scale: vec4<f32>) -> Unit {
-  return ${unit};
+  return ${unitExpression(flags, isReady)};
+}
+
+fn whole4(sum: vec4<f32>, unit: Unit) -> vec4<f32> {
+  return ${flags.wholeSums ? "whole_sum4(sum, unit)" : "sum"};
 }
 `;
+}
+
+function scaleExpression({ requantizes, wholeSums, hasFactors }: EpilogueFlags): string {
+  if (!requantizes && !wholeSums) return "0.0";
+  return hasFactors ? "factor0.x * factor1.x" : "c[index + arrayLength(&c) / 2u]";
+}
+
+function unitExpression({ requantizes, wholeSums }: EpilogueFlags, isReady: boolean): string {
+  if (requantizes) return `unit_before(scale, ${isReady ? "own_" : ""}quantizer0)`;
+  return wholeSums ? "unit_alone(scale)" : "no_unit()";
 }
 
 /** `ready()` for kernels that store many times: copies what the steps read of uniforms where that is read once. */

@@ -1,5 +1,11 @@
 /** Quantizer sites and groups: what a quantized graph has beside a graph. Parameters are separate, one set per candidate. */
 
+/** An input of a node. */
+export interface Operand {
+  readonly node: string;
+  readonly input: number;
+}
+
 /** Where a quantizer stands. Activations are per tensor; weights and biases per output channel. */
 export interface Quantizer {
   /** Index in the list of quantizers. */
@@ -10,7 +16,9 @@ export interface Quantizer {
   readonly value: string;
   readonly kind: "activation" | "weight" | "bias";
   /** The operands that read the quantized value; every other reader of the value keeps the float one. */
-  readonly consumers: readonly { readonly node: string; readonly input: number }[];
+  readonly consumers: readonly Operand[];
+  /** Operands that read its codes behind nodes that only move them. */
+  readonly carriedTo?: readonly Operand[];
   /** Axis with one scale per index; undefined for per-tensor. */
   readonly channelAxis?: number;
   /** Index of the group that the quantizer moves with. */

@@ -110,6 +110,7 @@ export const gemm = defineOp<GemmAttributes>({
       ...(c ? { c: { slot: "x2", row, column, rowPeriod: m } } : {}),
       alpha,
       beta,
+      wholeSum: "with_addend",
       length: m * n,
     }, target);
   },

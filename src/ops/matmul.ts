@@ -45,7 +45,8 @@ function productOf(a: readonly number[], b: readonly number[]): Product {
   };
 }
 
-function matmulOf({ m, n, k, aBatch, bBatch, batch }: Product): Matmul {
+/** `hasBias`: whether a third operand, which ONNX does not know, is added to every row. */
+function matmulOf({ m, n, k, aBatch, bBatch, batch }: Product, hasBias: boolean): Matmul {
   const aCount = elementCount(aBatch);
   const bCount = elementCount(bBatch);
   const operands = (rows: number, matrices: number) => ({
@@ -55,7 +56,9 @@ function matmulOf({ m, n, k, aBatch, bBatch, batch }: Product): Matmul {
     a: { slot: "x0", count: matrices, matrixStride: m * k, rowStride: k, columnStride: 1 } as const,
     b: { slot: "x1", count: bCount, matrixStride: k * n, rowStride: n, columnStride: 1 } as const,
     alpha: 1,
-    beta: 0,
+    beta: hasBias ? 1 : 0,
+    ...(hasBias ? { c: { slot: "x2", row: 0, column: 1, rowPeriod: 1 } as const } : {}),
+    wholeSum: hasBias ? "before_addend" as const : "with_addend" as const,
     length: elementCount(batch) * m * n,
   });
   if (bCount === 1) {
@@ -104,7 +107,8 @@ export const matmul = defineOp<Record<never, never>>({
     requireFloat(a, b);
     return [{ dtype: a!.dtype, shape: productOf(a!.shape, b!.shape).shape }];
   },
-  lower: ([a, b], _outputs, _attributes, target) => lowerMatmul(matmulOf(productOf(a!.shape, b!.shape)), target),
+  lower: ([a, b, bias], _outputs, _attributes, target) =>
+    lowerMatmul(matmulOf(productOf(a!.shape, b!.shape), bias !== undefined), target),
   reference: ([a, b]) => {
     const { m, n, k, aBatch, bBatch, batch, shape } = productOf(a!.shape, b!.shape);
     const data = new Float64Array(elementCount(shape));

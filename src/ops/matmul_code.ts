@@ -1,4 +1,5 @@
 /** The unrolled part of shaders/matmul.wgsl for one tile. */
+import type { Dispatch } from "../base/dispatch.ts";
 import type { RunLength } from "./runs.ts";
 import { accumulators, type AddendKind, quadsFrom, sharedQuads, tileStore, unroll } from "./tile_code.ts";
 
@@ -19,6 +20,8 @@ export interface MatmulCode {
   readonly isScaled: boolean;
   /** Whether the epilogue is told the unit of the sums (Dispatch.addend). */
   readonly hasUnit: boolean;
+  /** As `Dispatch.wholeSum` says. */
+  readonly wholeSum?: Dispatch["wholeSum"];
   /** Runs that the rows of y are whole numbers of. */
   readonly stores: RunLength;
 }

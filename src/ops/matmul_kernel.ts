@@ -14,7 +14,7 @@ import { UnsupportedError } from "../base/errors.ts";
 import { matmulFunctions } from "./matmul_code.ts";
 import { LoweringBuilder, type MatrixList, type Packed, packRows } from "./packing.ts";
 import { type DepthPart, depthParts, packPart } from "./split_depth.ts";
-import { type Addend, bringsUnit, sumSlices } from "./slices.ts";
+import { type Addend, bringsUnit, sumSlices, wholeSumOf } from "./slices.ts";
 import { runLength } from "./runs.ts";
 import type { AddendKind } from "./tile_code.ts";
 import { matmulTile, paysToReadAround } from "./tiles.ts";
@@ -105,6 +105,7 @@ export interface Matmul {
   readonly c?: Addend;
   readonly alpha: number;
   readonly beta: number;
+  readonly wholeSum?: Dispatch["wholeSum"];
   /** Elements of y. */
   readonly length: number;
 }
@@ -153,7 +154,9 @@ export function lowerMatmul(matmul: Matmul, target: KernelTarget): Lowering {
     const { a, b } = operandsOf(part);
     const target = { slot: source, first: index * tile.slices * matmul.length };
     const { depth } = part;
-    builder.dispatches.push(product({ ...matmul, depth, alpha: 1 }, tile, outerCount, a, b, target, undefined));
+    builder.dispatches.push(
+      product({ ...matmul, depth, alpha: 1, wholeSum: undefined }, tile, outerCount, a, b, target, undefined),
+    );
   });
   builder.dispatches.push(sumSlices({ ...matmul, source, slices, rowLength: matmul.columns, addend }));
   return builder;
@@ -214,11 +217,13 @@ function product(
   const groups = unitGroups * rowTiles * tile.slices * outerCount;
   const span = Math.ceil(depth / tile.slices);
   const steps = depth % tile.steps === 0 && span % tile.steps === 0 ? tile.steps : 1;
-  const hasUnit = bringsUnit(c, matmul);
+  const wholeSum = wholeSumOf(c, matmul);
+  const hasUnit = bringsUnit(c, matmul) || wholeSum !== undefined;
   return dispatch(shader, {
     bindings: [a.slot, b.slot, c?.slot ?? a.slot, target.slot],
     ...(b.window ? { windows: { 1: b.window } } : {}),
-    ...(hasUnit ? { addend: 2 } : {}),
+    ...(c && hasUnit ? { addend: 2 } : {}),
+    ...(wholeSum ? { wholeSum } : {}),
     constants: {
       WORKGROUP_SIZE: tile.workgroup,
       TILE_ROWS: tile.rows,
@@ -263,6 +268,7 @@ function product(
       addend: addendKind(c),
       isScaled: matmul.alpha !== 1 || (c !== undefined && matmul.beta !== 1),
       hasUnit,
+      wholeSum,
       stores: runLength(columns),
     }),
     storesQuads: columns % 4 === 0,

@@ -3,6 +3,7 @@
  * unrolling it and accumulators from living in registers: on lavapipe the same product with loops over constant bounds
  * was 4 to 17 times slower.
  */
+import type { Dispatch } from "../base/dispatch.ts";
 import { type RunLength, runType } from "./runs.ts";
 
 /** `count` lines made by `line`, joined. */
@@ -90,6 +91,8 @@ export interface TileStore {
   readonly addend: AddendKind;
   /** Whether the epilogue is told the unit of the sums (Dispatch.addend). */
   readonly hasUnit: boolean;
+  /** As `Dispatch.wholeSum` says. */
+  readonly wholeSum?: Dispatch["wholeSum"];
   /** Factor on the accumulators, "" for none. */
   readonly alpha: string;
   /** Factor on the addend, "" for none. */
@@ -117,6 +120,7 @@ export function tileStore(tile: TileStore): string {
   return `alias Y = ${runType(tile.stores)};
 ${storeQuad(tile.stores, tile.hasUnit)}
 fn store(row: u32, column: u32, y_at: u32, c_at: u32, lane: u32) {
+${tile.addend === "none" && tile.hasUnit ? "  let unit = unit_of(vec4<f32>(scale_at(0u)));" : ""}
 ${tile.addend === "per_column" ? unroll(quads, (quad) => columnAddends(tile, quad)) : ""}
 ${tile.rows > rowsPerTurn(tile) ? storeInTurns(tile, quads) : storeRows(tile, "row", tile.rows, quads)}
 }
@@ -176,6 +180,22 @@ function addendPlaces(tile: TileStore, rowTerm: string, quad: number): string[] 
   );
 }
 
+/** Four sums and what is added to them, " + …" or nothing, with the whole number made of them that a kernel asks for. */
+export function sumWithAddend(
+  sum: string,
+  addend: string,
+  { wholeSum, unit }: { readonly wholeSum?: Dispatch["wholeSum"]; readonly unit: string },
+): string {
+  switch (wholeSum) {
+    case undefined:
+      return `${sum}${addend}`;
+    case "before_addend":
+      return `whole4(${sum}, ${unit})${addend}`;
+    case "with_addend":
+      return `whole4(${sum}${addend}, ${unit})`;
+  }
+}
+
 /** A row of a tile: the one after `row` others from `start` on, and whether lanes share its addend. */
 interface StoredRow {
   readonly start: string;
@@ -191,10 +211,13 @@ function storeRow(tile: TileStore, { start, row, quads, isShared }: StoredRow): 
     if (tile.addend === "per_row") return ` + c_row${row}`;
     return ` + ${addendQuad(tile, `row${row} * ${tile.addendRow} + `, quad)}`;
   };
-  const store = (quad: number) =>
-    `    store_quad(${scaled(tile.alpha, `acc_${row}_${quad}`)}${addend(quad)}, at + ${tile.quadAt(quad)}, ${
-      tile.quadColumn(quad)
-    }${tile.hasUnit ? `, ${tile.addend === "per_row" ? `unit_row${row}` : `unit${quad}`}` : ""});`;
+  const store = (quad: number) => {
+    const unit = { none: "unit", per_row: `unit_row${row}`, per_column: `unit${quad}`, per_element: "" }[tile.addend];
+    const sum = sumWithAddend(scaled(tile.alpha, `acc_${row}_${quad}`), addend(quad), { ...tile, unit });
+    return `    store_quad(${sum}, at + ${tile.quadAt(quad)}, ${tile.quadColumn(quad)}${
+      tile.hasUnit ? `, ${unit}` : ""
+    });`;
+  };
   const place = `c_at + row${row} * ${tile.addendRow}`;
   const unit = (scale: string) => tile.hasUnit ? `\n  let unit_row${row} = unit_of(vec4<f32>(${scale}));` : "";
   const own = `    let c_row${row} = ${scaled(tile.beta, `c[${place}]`)};${unit(`scale_at(${place})`)}`;

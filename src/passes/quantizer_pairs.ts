@@ -2,7 +2,7 @@
 import { elementCount, isFloat, type TensorType } from "../base/tensor.ts";
 import { capturedBy } from "../graph/captures.ts";
 import type { Node } from "../graph/graph.ts";
-import type { Quantizer, QuantizerParameters } from "../graph/quantizer.ts";
+import type { Operand, Quantizer, QuantizerParameters } from "../graph/quantizer.ts";
 import type { TypedGraph } from "../ops/infer.ts";
 import type { ResolvedNode } from "../ops/resolve.ts";
 
@@ -20,7 +20,7 @@ export interface Pairs {
   /** Output of a removed DequantizeLinear → the value that its readers read instead. */
   readonly sources: ReadonlyMap<string, string>;
   /** Values that get a quantizer, with the operands that read them quantized. */
-  readonly quantized: readonly (QuantizedSource & Pick<Quantizer, "consumers">)[];
+  readonly quantized: readonly (QuantizedSource & Required<Pick<Quantizer, "consumers" | "carriedTo">>)[];
   /** The number that all elements of a value are whole multiples of; undefined where there is none. */
   scaleOf(value: string): number | undefined;
 }
@@ -43,6 +43,12 @@ interface Pair {
   readonly outputs: readonly string[];
 }
 
+/** How a value has been quantized, and which one was: undefined where its codes came from outside. */
+interface Settled {
+  readonly parameters: QuantizerParameters;
+  readonly origin: string | undefined;
+}
+
 interface Reader {
   readonly node: Node;
   readonly input: number;
@@ -57,7 +63,7 @@ class PairFinder {
   readonly #sources = new Map<string, string>();
   readonly #quantized = new Map<string, QuantizerParameters>();
   /** Values that have been quantized already: with these parameters nothing would change. */
-  readonly #settled = new Map<string, QuantizerParameters>();
+  readonly #settled = new Map<string, Settled>();
 
   constructor(typed: TypedGraph) {
     this.#typed = typed;
@@ -88,10 +94,20 @@ class PairFinder {
       sources: this.#sources,
       quantized: [...this.#quantized].flatMap(([value, parameters]) => {
         const own = consumers.get(value)!.map(({ node, input }) => ({ node: node.name, input }));
-        return own.length === 0 ? [] : [{ value, parameters, consumers: own }];
+        return own.length === 0 ? [] : [{ value, parameters, consumers: own, carriedTo: this.#carriedFrom(value) }];
       }),
-      scaleOf: (value) => this.#settled.get(value)?.scale[0],
+      scaleOf: (value) => this.#settled.get(value)?.parameters.scale[0],
     };
+  }
+
+  /** Operands that read the codes of a value behind nodes that move them. */
+  #carriedFrom(origin: string): Operand[] {
+    return [...this.#settled].flatMap(([value, settled]) =>
+      settled.origin !== origin || this.#sources.get(value) === origin
+        ? []
+        : this.#readersOf(value).filter(({ node }) => !this.#removed.has(node.name))
+          .map(({ node, input }) => ({ node: node.name, input }))
+    );
   }
 
   /** Takes the pairs over a value: those that change nothing more, and all others where they are alike. */
@@ -104,13 +120,13 @@ class PairFinder {
     const isAlike = pairs.length === quantizers.length && pairs.every((pair) => isSame(pair, first)) &&
       !this.#sources.has(value);
     for (const { parameters, nodes, outputs } of pairs) {
-      const isIdle = settled !== undefined && isSame({ parameters: settled }, { parameters });
+      const isIdle = settled !== undefined && isSame(settled, { parameters });
       if (!isIdle && !isAlike) continue;
       if (!isIdle) this.#quantized.set(value, parameters);
       for (const { name } of nodes) this.#removed.add(name);
       for (const output of outputs) {
         this.#sources.set(output, this.#sources.get(value) ?? value);
-        this.#settled.set(output, parameters);
+        this.#settled.set(output, isIdle ? settled : { parameters, origin: value });
       }
     }
   }
@@ -151,15 +167,20 @@ class PairFinder {
     const isMoving = operator.quant.kind === "agnostic" && this.#onlyMoves(node);
     if (!isDequantize && !isMoving && operator.quant.kind !== "concat") return;
     const [first, ...others] = node.inputs;
-    const parameters = isDequantize ? this.#parametersOf(node, this.#type(first!)) : this.#settled.get(first!);
+    const settled = isDequantize ? this.#dequantized(node) : this.#settled.get(first!);
     const isOne = operator.quant.kind !== "concat" || others.every((other) => {
       const own = this.#settled.get(other);
-      return own && parameters && isSame({ parameters: own }, { parameters });
+      return own && settled && isSame(own, settled);
     });
-    if (!parameters || !isOne) return;
+    if (!settled || !isOne) return;
     for (const output of node.outputs) {
-      if (this.#type(output)?.dtype === "float32" && !this.#settled.has(output)) this.#settled.set(output, parameters);
+      if (this.#type(output)?.dtype === "float32" && !this.#settled.has(output)) this.#settled.set(output, settled);
     }
+  }
+
+  #dequantized(node: Node): Settled | undefined {
+    const parameters = this.#parametersOf(node, this.#type(node.inputs[0]!));
+    return parameters && { parameters, origin: undefined };
   }
 
   /** Whether every element of the outputs is one of the first input, or zero, which all scales have. */

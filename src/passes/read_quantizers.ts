@@ -37,25 +37,26 @@ export function readQuantizers(typed: TypedGraph): ReadNetwork | undefined {
   const pairs = findPairs(own);
   if (pairs.quantized.length === 0) return undefined;
   const biases = codedBiases(own, pairs);
-  const addends = new Map(biases.map((bias) => [bias.node, bias.name]));
+  const addends = new Map(biases.map(({ operand: { node, input }, name }) => [node, { input, name }]));
   const nodes = folded.nodes.flatMap((node): Node[] => {
     if (pairs.removed.has(node.name)) return [];
     const inputs = node.inputs.map((name) => pairs.sources.get(name) ?? name);
     const addend = addends.get(node.name);
-    return [{ ...node, inputs: addend === undefined ? inputs : [inputs[0]!, inputs[1]!, addend] }];
+    if (addend) inputs[addend.input] = addend.name;
+    return [{ ...node, inputs }];
   });
   const graph = withInitializers(folded, new Map(biases.map(({ name, tensor }) => [name, tensor])));
   const drafts = [
-    ...pairs.quantized.map(({ value, parameters, consumers }) => ({
-      quantizer: { name: value, value, kind: "activation" as const, consumers },
+    ...pairs.quantized.map(({ value, parameters, consumers, carriedTo }) => ({
+      quantizer: { name: value, value, kind: "activation" as const, consumers, carriedTo },
       data: { parameters },
     })),
-    ...biases.map(({ name, node, tensor, units }) => ({
+    ...biases.map(({ operand, name, tensor, units }) => ({
       quantizer: {
         name,
         value: name,
         kind: "bias" as const,
-        consumers: [{ node, input: 2 }],
+        consumers: [operand],
         channelAxis: tensor.shape.length - 1,
       },
       data: { tensor, units },

@@ -6,7 +6,7 @@ import type { TypedGraph } from "../ops/infer.ts";
 import { type DraftStep, quantizedCopy, type ValueRef } from "./draft.ts";
 import { bindsOf, type Draft, draftSteps, writesOf } from "./fuse.ts";
 import { assignSlots } from "./memory.ts";
-import { type Operand, type Plan, type PlanConstant, type Slot, slotsOf, type Step } from "./plan.ts";
+import { type Epilogue, type Operand, type Plan, type PlanConstant, type Slot, slotsOf, type Step } from "./plan.ts";
 
 /** Builds the plan of a typed graph for a target. With quantizers, every quantized layer gets both of its variants. */
 export function buildPlan(
@@ -35,7 +35,7 @@ export function buildPlan(
   };
   const finish = (step: DraftStep): Step => {
     const operands = step.operands.map(operandOf);
-    const requantizes = constants.bringUnits(step);
+    const sums = constants.bringUnits(step);
     const residual = step.residual && operandOf(step.residual);
     const { activation0, quantizer0, activation1, quantizer1 } = step;
     return {
@@ -43,7 +43,7 @@ export function buildPlan(
       dispatch: step.dispatch,
       operands,
       shared: sharedReads(step, operands, residual, slots.slots),
-      epilogue: { activation0, quantizer0, requantizes, residual, activation1, quantizer1 },
+      epilogue: { activation0, quantizer0, ...sums, residual, activation1, quantizer1 },
       cost: step.cost,
       source: step.source,
       onlyFor: step.onlyFor,
@@ -170,13 +170,17 @@ class ConstantTable {
     return this.#derived.has(value) || this.#typed.types.get(value)?.value !== undefined;
   }
 
-  /** Whether sums that a step quantizes as it stores them have units: those of biases with a quantizer. */
-  bringUnits({ dispatch: { addend }, operands, quantizer0, activation0 }: DraftStep): boolean {
+  /** What a step makes of sums that have units: those of two quantized activations, and those with biases that have a quantizer. */
+  bringUnits(
+    { dispatch: { addend, wholeSum }, operands, quantizer0, activation0, factors }: DraftStep,
+  ): Pick<Epilogue, "requantizes" | "wholeSums" | "factors"> {
     const value = addend === undefined ? undefined : operands[addend]!.value;
-    if (value === undefined || quantizer0 === undefined || !KEEP_STEPS.has(activation0.kind)) return false;
-    if (!this.#biases.has(value) || !this.has(value)) return false;
-    this.#withUnits.add(value);
-    return true;
+    const hasBias = value !== undefined && this.#biases.has(value) && this.has(value);
+    if (!hasBias && !factors) return { requantizes: false, wholeSums: false, factors };
+    const requantizes = wholeSum !== "before_addend" && quantizer0 !== undefined && KEEP_STEPS.has(activation0.kind);
+    const wholeSums = wholeSum !== undefined;
+    if (hasBias && (requantizes || wholeSums)) this.#withUnits.add(value);
+    return { requantizes, wholeSums, factors };
   }
 
   indexOf(value: string): number {

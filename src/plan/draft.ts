@@ -21,6 +21,8 @@ export interface DraftStep {
   residual: ValueRef | undefined;
   activation1: Activation | ChainFunction;
   quantizer1: number | undefined;
+  /** Quantizers of the operands of a sum of products, where both are activations of codes. */
+  readonly factors: readonly [number, number] | undefined;
   readonly cost: number;
   readonly source: StepSource;
   readonly onlyFor: number | undefined;

@@ -32,6 +32,8 @@ class Drafter {
   readonly #typed: TypedGraph;
   readonly #target: KernelTarget;
   readonly #quantizers = new Map<string, Quantizer>();
+  /** Node → input → the quantizer of an activation whose codes it reads. */
+  readonly #codes = new Map<string, Map<number, number>>();
   readonly #executed: readonly ResolvedNode[];
   readonly #readers = new Map<string, { node: string; input: number }[]>();
   readonly #outputs: ReadonlySet<string>;
@@ -52,7 +54,11 @@ class Drafter {
     this.#target = target;
     this.#outputs = new Set(typed.graph.outputs.map((output) => output.name));
     for (const quantizer of quantizers) {
-      if (quantizer.kind === "activation") this.#quantizers.set(quantizer.value, quantizer);
+      if (quantizer.kind !== "activation") continue;
+      this.#quantizers.set(quantizer.value, quantizer);
+      for (const { node, input } of [...quantizer.consumers, ...quantizer.carriedTo ?? []]) {
+        this.#codes.set(node, (this.#codes.get(node) ?? new Map<number, number>()).set(input, quantizer.id));
+      }
     }
     this.#executed = executedNodes(typed);
     for (const { node } of this.#executed) {
@@ -78,7 +84,7 @@ class Drafter {
       if (this.#done.has(resolved.node.name)) continue;
       const last = this.#fuseActivation(resolved) || this.#fuseAdd(resolved)
         ? resolved
-        : this.#computeChain(resolved) ?? this.#lower(resolved);
+        : this.#computeChain(resolved) ?? this.#lowerWithBias(resolved) ?? this.#lower(resolved);
       for (const output of last.node.outputs) if (output !== "") this.#quantize(output);
     }
     return { steps: this.#steps, aliases: this.#aliases, temporaries: this.#temporaries };
@@ -190,8 +196,37 @@ class Drafter {
     return true;
   }
 
-  /** Computes a node by itself. */
-  #lower(resolved: ResolvedNode): ResolvedNode {
+  /** Computes a matrix product together with the addition of one constant for each column; gives the latter. */
+  #lowerWithBias(product: ResolvedNode): ResolvedNode | undefined {
+    const sum = this.#biasBehind(product);
+    if (!sum) return undefined;
+    const { inputs, outputs } = sum.node;
+    const bias = inputs.find((name) => name !== product.node.outputs[0])!;
+    const node = { ...product.node, inputs: [...product.node.inputs, bias], outputs };
+    this.#lower({ ...product, node }, [product.node.name, sum.node.name]);
+    this.#done.add(sum.node.name);
+    return sum;
+  }
+
+  /** The node that alone reads a matrix product and adds one constant for each column. */
+  #biasBehind({ node }: ResolvedNode): ResolvedNode | undefined {
+    const [output] = node.outputs as [string];
+    const [reader, ...others] = this.#readers.get(output) ?? [];
+    const isKept = this.#outputs.has(output) || this.#quantizers.has(output);
+    if (node.type !== "MatMul" || node.domain !== "" || !reader || others.length > 0 || isKept) return undefined;
+    const sum = this.#executed.find((one) => one.node.name === reader.node)!;
+    if (sum.node.type !== "Add" || sum.node.domain !== "") return undefined;
+    const bias = this.#type(sum.node.inputs[1 - reader.input]!);
+    const { shape } = this.#type(output);
+    const columns = shape.at(-1);
+    const isPerColumn = bias.value !== undefined && bias.dtype === "float32" && bias.shape.at(-1) === columns &&
+      elementCount(bias.shape) === columns && bias.shape.length <= shape.length;
+    // Right operands that are vectors have no columns.
+    return isPerColumn && this.#type(node.inputs[1]!).shape.length > 1 ? sum : undefined;
+  }
+
+  /** Computes a node by itself, or with others that were put into it. */
+  #lower(resolved: ResolvedNode, nodes: readonly string[] = [resolved.node.name]): ResolvedNode {
     const { node, operator, attributes } = resolved;
     const inputs = node.inputs.map((name) => name === "" ? undefined : this.#type(name));
     const outputs = node.outputs.map((name) => this.#type(name));
@@ -220,9 +255,10 @@ class Drafter {
       });
       const isLast = index === lowering.dispatches.length - 1;
       this.#add(one, operands, {
-        nodes: [node.name],
+        nodes: [...nodes],
         cost: work / lowering.dispatches.length,
         source: { operator: node.type, shape: outputs[0]?.shape ?? [], macs: isLast ? macs : 0 },
+        factors: isSumOfActivations(one) ? this.#factors(node.name) : undefined,
       });
     }
     node.outputs.forEach((name, number) => {
@@ -231,6 +267,11 @@ class Drafter {
     });
     this.#offerStore(node.outputs, first);
     return resolved;
+  }
+
+  #factors(node: string): [number, number] | undefined {
+    const [a, b] = [0, 1].map((input) => this.#codes.get(node)?.get(input));
+    return a === undefined || b === undefined ? undefined : [a, b];
   }
 
   /** The last of a node's steps, which start at `first`, may take more work into its store where that is the only store of its only output. */
@@ -245,9 +286,9 @@ class Drafter {
   #add(
     one: DraftStep["dispatch"],
     operands: ValueRef[],
-    { nodes, cost, source, onlyFor }:
+    { nodes, cost, source, factors, onlyFor }:
       & Pick<DraftStep, "nodes" | "cost" | "source">
-      & Partial<Pick<DraftStep, "onlyFor">>,
+      & Partial<Pick<DraftStep, "factors" | "onlyFor">>,
   ): DraftStep {
     const step: DraftStep = {
       nodes,
@@ -258,6 +299,7 @@ class Drafter {
       residual: undefined,
       activation1: NONE,
       quantizer1: undefined,
+      factors,
       cost,
       source,
       onlyFor,
@@ -334,6 +376,11 @@ function executedNodes({ graph, nodes, types }: TypedGraph): ResolvedNode[] {
     for (const input of resolved.node.inputs) if (input !== "" && !types.get(input)?.value) needed.add(input);
   }
   return executed.reverse();
+}
+
+/** Whether a kernel sums up products without an addend that could bring their unit. */
+function isSumOfActivations({ wholeSum, addend }: Dispatch): boolean {
+  return wholeSum !== undefined && addend === undefined;
 }
 
 /** Whether a binding of a kernel is written. */

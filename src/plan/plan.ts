@@ -22,8 +22,12 @@ export type Operand =
 export interface Epilogue {
   readonly activation0: Activation | ChainFunction;
   readonly quantizer0: number | undefined;
-  /** Whether quantizer 0 takes sums of products whose addend brings their unit: computed as integer kernels do. */
+  /** Whether quantizer 0 takes sums of products that have a unit: computed as integer kernels do. */
   readonly requantizes: boolean;
+  /** Whether such sums become whole numbers where quantizer 0 does not take them. */
+  readonly wholeSums: boolean;
+  /** Quantizers whose scales multiplied are the unit; undefined where the addend brings it. */
+  readonly factors: readonly [number, number] | undefined;
   readonly residual: Operand | undefined;
   readonly activation1: Activation | ChainFunction;
   readonly quantizer1: number | undefined;
@@ -138,6 +142,7 @@ export function quantizersOf(step: Step, constants: readonly PlanConstant[]): nu
   }
   add(step.epilogue.quantizer0);
   add(step.epilogue.quantizer1);
+  step.epilogue.factors?.forEach(add);
   add(step.onlyFor);
   return [...ids];
 }

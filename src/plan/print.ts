@@ -49,8 +49,9 @@ function printWhole(operand: Operand, plan: Plan): string {
 }
 
 function printEpilogue(epilogue: Epilogue, plan: Plan): string {
-  const { activation0, quantizer0, requantizes, residual, activation1, quantizer1 } = epilogue;
+  const { activation0, quantizer0, requantizes, wholeSums, residual, activation1, quantizer1 } = epilogue;
   const parts = [
+    wholeSums ? "whole sums" : "",
     activation0.kind === "none" ? "" : activation0.kind,
     quantizer0 === undefined ? "" : `q${quantizer0}${requantizes ? " of sums" : ""}`,
     residual ? `+${printOperand(residual, plan)}` : "",

@@ -84,6 +84,20 @@ async function correctBiases(
   );
 }
 
+/** Bias quantizer → for each element what one step of the layer's sum of products is worth, where input and weights have codes. */
+export function productUnits(
+  prepared: Prepared,
+  parameters: ReadonlyMap<number, QuantizerParameters>,
+): ReadonlyMap<number, Float32Array> {
+  const layers = layersOf(prepared).filter(({ weight, input }) =>
+    parameters.has(weight.id) && parameters.has(input.id)
+  );
+  return new Map(layers.map((layer) => {
+    const channels = biasOf(prepared, layer.bias).data.length;
+    return [layer.bias.id, productParameters(layer, parameters, channels).scale];
+  }));
+}
+
 /** Scales of integer products: that of the input times that of the channel's weights. */
 function productParameters(
   { weight, input }: Layer,

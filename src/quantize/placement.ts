@@ -1,7 +1,7 @@
 /** Where quantizers stand: insertion, propagation, weights and biases, groups (POT's InsertFakeQuantize and after). */
 import { normalizeAxis } from "../base/shape.ts";
 import type { Node } from "../graph/graph.ts";
-import type { Quantizer, QuantizerLayout } from "../graph/quantizer.ts";
+import type { Operand, Quantizer, QuantizerLayout } from "../graph/quantizer.ts";
 import { biasDrafts, type Draft, operands } from "./bias_sites.ts";
 import { findTables, readsTable } from "./embeddings.ts";
 import type { Edge, GraphView } from "./graph_view.ts";
@@ -168,6 +168,7 @@ function assemble(
     grouping.groups.flatMap((group) => group.quantizers.map((site) => [site, group.id] as const)),
   );
   const quantizerAt = new Map<string, number>();
+  const carriedTo = new Map<number, Operand[]>();
   drafts.forEach((draft, id) => {
     for (const { node, input } of draft.consumers) quantizerAt.set(operandKey(node, input), id);
   });
@@ -176,7 +177,9 @@ function assemble(
     node.inputs.forEach((value, input) => {
       const site = grouping.carried.get(value);
       const key = operandKey(node.name, input);
-      if (site !== undefined && !quantizerAt.has(key)) quantizerAt.set(key, site);
+      if (site === undefined || quantizerAt.has(key)) return;
+      quantizerAt.set(key, site);
+      carriedTo.set(site, [...carriedTo.get(site) ?? [], { node: node.name, input }]);
     });
   }
   const biases = biasDrafts(view, drafts, quantizerAt, roleOf);
@@ -185,7 +188,8 @@ function assemble(
     const bias = biases[id - drafts.length];
     const group = bias ? groupOf.get(bias.weight)! : groupOf.get(id)!;
     if (bias) groups[group]!.quantizers.push(id);
-    return { ...draft, id, group };
+    const carried = carriedTo.get(id);
+    return { ...draft, id, group, ...(carried ? { carriedTo: carried } : {}) };
   });
   return {
     layout: { quantizers: withUniqueNames(quantizers), groups },

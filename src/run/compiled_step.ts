@@ -13,6 +13,8 @@ export type StateOf = (quantizer: number) => number;
 
 /** Number of the residual in group 1 (shaders/lib/epilogue.wgsl). */
 const RESIDUAL_BINDING = 4;
+/** Number of the first factor's quantizer there. */
+const FIRST_FACTOR_BINDING = 5;
 
 interface StepContext {
   readonly gpu: Gpu;
@@ -51,10 +53,10 @@ export class CompiledStep {
 
   private constructor(context: StepContext, pipelines: readonly (Pipeline | undefined)[]) {
     const { step, constants } = context;
-    const { quantizer0, quantizer1, residual } = step.epilogue;
+    const { quantizer0, quantizer1, residual, factors = [] } = step.epilogue;
     const ofOperands = (operands: readonly Operand[]) =>
       operands.flatMap((operand) => quantizersOfOperand(operand, constants));
-    const ofStores = [quantizer0, quantizer1].filter((one) => one !== undefined);
+    const ofStores = [quantizer0, quantizer1, ...factors].filter((one) => one !== undefined);
     this.#context = context;
     this.#pipelines = pipelines;
     this.#caches = [ofOperands(step.operands), [...ofStores, ...ofOperands(residual ? [residual] : [])]]
@@ -112,7 +114,7 @@ export class CompiledStep {
 
   #group(pipeline: Pipeline, group: number, state: StateOf): GPUBindGroup {
     const { quantizers, groups } = this.#caches[group]!;
-    // Eight storage buffers and two uniforms at most keep this a safe integer.
+    // Eight storage buffers and four uniforms at most keep this a safe integer.
     let key = 0;
     for (const quantizer of quantizers) key = key * (MAX_CANDIDATES + 1) + state(quantizer) - FLOAT;
     let bound = groups.get(key);
@@ -122,7 +124,7 @@ export class CompiledStep {
 
   #createGroup(pipeline: Pipeline, group: number, state: StateOf): GPUBindGroup {
     const { gpu, step, bind, table, uniforms } = this.#context;
-    const { quantizer0, quantizer1, residual } = step.epilogue;
+    const { quantizer0, quantizer1, residual, factors } = step.epilogue;
     const resourceOf = (binding: number): GPUBindingResource => {
       if (group === 0) return bind(step.operands[binding]!, state);
       switch (binding) {
@@ -134,8 +136,12 @@ export class CompiledStep {
           return table.binding(quantizer0!, state(quantizer0!));
         case 3:
           return table.binding(quantizer1!, state(quantizer1!));
-        default:
+        case RESIDUAL_BINDING:
           return bind(residual!, state);
+        default: {
+          const factor = factors![binding - FIRST_FACTOR_BINDING]!;
+          return table.binding(factor, state(factor));
+        }
       }
     };
     return gpu.device.createBindGroup({
@@ -168,12 +174,14 @@ function isSharedIn({ shared }: Step): (place: { readonly group: number; readonl
 
 /** What a step's stores do with those of its quantizers on that `mask` names, bit 0 and bit 1: both unless stated. */
 export function flagsOf({ epilogue }: Step, mask = 3): EpilogueFlags {
-  const { activation0, quantizer0, residual, requantizes, activation1, quantizer1 } = epilogue;
+  const { activation0, quantizer0, residual, requantizes, wholeSums, factors, activation1, quantizer1 } = epilogue;
   const fakeQuant0 = (mask & 1) !== 0 && quantizer0 !== undefined;
   return {
     activation0: withoutNumbers(activation0),
     fakeQuant0,
     requantizes: requantizes && fakeQuant0,
+    wholeSums: wholeSums && !(requantizes && fakeQuant0),
+    hasFactors: factors !== undefined,
     residual: residual !== undefined,
     activation1: withoutNumbers(activation1),
     fakeQuant1: (mask & 2) !== 0 && quantizer1 !== undefined,

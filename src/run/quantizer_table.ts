@@ -1,4 +1,5 @@
 /** Parameters of activation quantizers in GPU memory: one entry for each quantizer and candidate. */
+import { FLOAT } from "../base/precision.ts";
 import type { QuantizerParameters } from "../graph/quantizer.ts";
 import type { Gpu } from "../gpu/device.ts";
 
@@ -8,17 +9,19 @@ export const MAX_CANDIDATES = 32;
 /** Bytes between entries: uniform bindings start at multiples of 256. */
 const STRIDE = 256;
 
-/** One buffer of entries; quantizers that are off are not bound. */
+/** One buffer of entries, behind them one of zeros for quantizers that are off. */
 export class QuantizerTable {
   readonly #gpu: Gpu;
   readonly #buffer: GPUBuffer;
+  readonly #entries: number;
   #uploads = 0;
 
   constructor(gpu: Gpu, quantizers: number) {
     this.#gpu = gpu;
+    this.#entries = quantizers * MAX_CANDIDATES;
     this.#buffer = gpu.device.createBuffer({
       label: "quantizers",
-      size: STRIDE * Math.max(1, quantizers * MAX_CANDIDATES),
+      size: STRIDE * (this.#entries + 1),
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
   }
@@ -37,9 +40,10 @@ export class QuantizerTable {
     this.#uploads++;
   }
 
-  /** What a pipeline binds for a quantizer in a candidate. */
-  binding(quantizer: number, candidate: number): GPUBufferBinding {
-    return { buffer: this.#buffer, offset: this.#offset(quantizer, candidate), size: 16 };
+  /** What a pipeline binds for a quantizer in a state: zeros in float. */
+  binding(quantizer: number, state: number): GPUBufferBinding {
+    const offset = state === FLOAT ? STRIDE * this.#entries : this.#offset(quantizer, state);
+    return { buffer: this.#buffer, offset, size: 16 };
   }
 
   destroy(): void {

@@ -14,6 +14,7 @@ import { Session } from "../../src/run/session.ts";
 import { GraphBuilder, inputTypes } from "../fixtures/graph_builder.ts";
 import { HostStatistics, type Sample } from "../fixtures/host_statistics.ts";
 import {
+  attentionNetwork,
   chainOfConvolutions,
   concatNetwork,
   drawSamples,
@@ -107,6 +108,7 @@ function quantizingSteps({ steps }: Plan): number {
 const NETWORKS: Readonly<Record<string, () => GraphBuilder>> = {
   chain: () => chainOfConvolutions(),
   "chain without biases": () => chainOfConvolutions({ bias: false }),
+  attention: () => attentionNetwork(),
   concat: () => concatNetwork(),
   residual: () => residualNetwork(),
   transposed: () => transposedNetwork(),

@@ -29,6 +29,8 @@ const FULL_EPILOGUE: EpilogueFlags = {
   activation0: "clip",
   fakeQuant0: true,
   requantizes: false,
+  wholeSums: false,
+  hasFactors: false,
   residual: true,
   activation1: CHAIN,
   fakeQuant1: true,
@@ -37,8 +39,11 @@ const FULL_EPILOGUE: EpilogueFlags = {
 /** Epilogues to link with: none, and all that the planner can fuse. */
 function epiloguesOf(dispatch: Dispatch): EpilogueFlags[] {
   if (!hasEpilogue(dispatch)) return [PLAIN_EPILOGUE];
-  const ofSums = dispatch.addend === undefined ? [] : [{ ...FULL_EPILOGUE, requantizes: true }];
-  return [PLAIN_EPILOGUE, FULL_EPILOGUE, ...ofSums];
+  const { addend, wholeSum } = dispatch;
+  const hasFactors = addend === undefined;
+  const ofCodes = hasFactors && wholeSum === undefined ? [] : [{ ...FULL_EPILOGUE, requantizes: true, hasFactors }];
+  const ofWholes = wholeSum === undefined ? [] : [{ ...FULL_EPILOGUE, wholeSums: true, hasFactors }];
+  return [PLAIN_EPILOGUE, FULL_EPILOGUE, ...ofCodes, ...ofWholes];
 }
 
 /** Kinds of adapters whose kernels need no optional feature. */

@@ -275,6 +275,35 @@ Deno.test("readQuantizers() takes an int32 bias with the scale of the products a
   assert.equal(shared.graph.initializers.get("bias_layer"), shared.graph.initializers.get("bias"));
 });
 
+Deno.test("readQuantizers() gives what is added behind a MatMul the units of its products, a copy where others read it", () => {
+  const sum = (others: (b: GraphBuilder) => void) => {
+    const b = new GraphBuilder();
+    addCodes(b, "w", [4, 2], { scale: [0.5, 0.25], axis: 1 });
+    b.constant("bias", [1, 2]);
+    const product = b.node("MatMul", [addPair(b, b.input("x", [3, 4])), "w"], { name: "product" });
+    b.output(b.node("Add", ["bias", product], { name: "sum" }));
+    others(b);
+    return read(b);
+  };
+  assert.deepEqual(quantizersOf(sum(() => {}))[1], "bias bias → sum:0 [0.03125,0.015625]");
+  const shared = sum((b) => b.output(b.node("Neg", ["bias"], { name: "other" })));
+  assert.deepEqual(quantizersOf(shared)[1], "bias bias_sum → sum:0 [0.03125,0.015625]");
+  assert.deepEqual(nodesOf(shared)[1], "Add(bias_sum,product_out)");
+});
+
+Deno.test("readQuantizers() tells which operands read codes behind what only moves them", () => {
+  const b = new GraphBuilder();
+  const turned = b.node("Transpose", [addPair(b, b.input("x", [3, 4]))], { name: "turn" });
+  const again = addPair(b, turned);
+  b.output(b.node("MatMul", [turned, addPair(b, b.input("y", [3, 4]))], { name: "a" }));
+  b.output(b.node("MatMul", ["z", again], { name: "b" }));
+  b.input("z", [2, 4]);
+  const [x, y] = read(b).layout.quantizers;
+  assert.deepEqual(x!.consumers, [{ node: "turn", input: 0 }]);
+  assert.deepEqual(x!.carriedTo, [{ node: "a", input: 0 }, { node: "b", input: 1 }]);
+  assert.deepEqual(y!.carriedTo, []);
+});
+
 /** Layers whose sums are no whole numbers of a unit. */
 const WITHOUT_UNITS: Readonly<Record<string, () => ReadNetwork>> = {
   "float weights": () => layer("Conv", (b) => [b.constant("w", [2, 4, 1, 1])]),
@@ -316,6 +345,20 @@ const WITHOUT_UNITS: Readonly<Record<string, () => ReadNetwork>> = {
     ),
   "a factor": () =>
     layer("Gemm", (b) => [addCodes(b, "w", [2, 2], { scale: [0.5] })], { alpha: 0.5 }, { shape: [3, 2] }),
+  "an addition that others read around": () => {
+    const b = new GraphBuilder();
+    addCodes(b, "w", [4, 2], { scale: [0.5] });
+    const product = b.node("MatMul", [addPair(b, b.input("x", [3, 4])), "w"]);
+    b.output(b.node("Add", [product, b.constant("bias", [2])]), b.node("Tanh", [product]));
+    return read(b);
+  },
+  "an addition of one number": () => {
+    const b = new GraphBuilder();
+    addCodes(b, "w", [4, 2], { scale: [0.5] });
+    const product = b.node("MatMul", [addPair(b, b.input("x", [3, 4])), "w"]);
+    b.output(b.node("Add", [product, b.constant("bias", [1])]));
+    return read(b);
+  },
   "an input that is computed": () => {
     const b = new GraphBuilder();
     const tanh = b.node("Tanh", [addPair(b, b.input("x", [1, 4, 3, 3]))], { name: "tanh" });

@@ -4,6 +4,7 @@ import { runPasses } from "../../src/passes/run_passes.ts";
 import { buildPlan } from "../../src/plan/build.ts";
 import { printPlan } from "../../src/plan/print.ts";
 import { prepare } from "../../src/quantize/prepare.ts";
+import { GraphBuilder } from "../fixtures/graph_builder.ts";
 import { residualNetwork } from "../fixtures/residual_network.ts";
 import type { TensorType } from "../../src/base/tensor.ts";
 
@@ -53,6 +54,45 @@ Deno.test("buildPlan() lets no step overwrite what a later step still reads", ()
     });
   }
 });
+
+/** The plan of x · w and what follows; `build` gives the outputs. */
+function planOfProduct(
+  x: readonly number[],
+  w: readonly number[],
+  build: (b: GraphBuilder, product: string) => string[],
+) {
+  const b = new GraphBuilder(13);
+  const product = b.node("MatMul", [b.input("x", x), b.constant("w", w)], { name: "product" });
+  return buildPlan(b.output(...build(b, product)).typed());
+}
+
+Deno.test("buildPlan() adds a number for each column in the store of a MatMul", () => {
+  for (const shape of [[8], [1, 8]]) {
+    const { steps } = planOfProduct([2, 3, 4], [4, 8], (b, product) => [
+      b.node("Relu", [b.node("Add", [b.constant("bias", shape), product], { name: "sum" })], { name: "relu" }),
+    ]);
+    assert.deepEqual(steps.at(-1)!.nodes, ["product", "sum", "relu"]);
+  }
+});
+
+/** What is added behind a MatMul by a step of its own. */
+const ADDED_APART: Readonly<Record<string, (b: GraphBuilder, product: string) => string[]>> = {
+  "for each row": (b, product) => [b.node("Add", [product, b.constant("bias", [2, 1])])],
+  "for each element": (b, product) => [b.node("Add", [product, b.constant("bias", [2, 8])])],
+  "of more axes": (b, product) => [b.node("Add", [product, b.constant("bias", [1, 1, 8])])],
+  "to what leaves the network": (b, product) => [b.node("Add", [product, b.constant("bias", [8])]), product],
+  "to what others read": (
+    b,
+    product,
+  ) => [b.node("Add", [product, b.constant("bias", [8])]), b.node("Softmax", [product])],
+};
+
+for (const [what, build] of Object.entries(ADDED_APART)) {
+  Deno.test(`buildPlan() leaves an addition ${what} to a step of its own`, () => {
+    const { steps } = planOfProduct([2, 4], [4, 8], build);
+    assert.ok(steps.some(({ dispatch }) => dispatch.shader.name.startsWith("binary")));
+  });
+}
 
 Deno.test("printPlan() shows one line per dispatch", async (t) => {
   await t.assertSnapshot(printPlan(plans().quantized));

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { UsageError } from "../../src/base/errors.ts";
 import { prepare, type Prepared, type PrepareOptions } from "../../src/quantize/prepare.ts";
 import { GraphBuilder } from "../fixtures/graph_builder.ts";
+import { attentionNetwork } from "../fixtures/networks.ts";
 
 /** `value(kind) → consumer:input …` of every quantizer, in order. */
 function sites(prepared: Prepared, kind?: string): string[] {
@@ -44,6 +45,13 @@ Deno.test("prepare() quantizes input, weights and bias of each convolution, and 
   assert.deepEqual(result.layout.groups, [
     { id: 0, name: "c1", quantizers: [0, 1, 4], nodes: ["c1"] },
     { id: 1, name: "c2", quantizers: [2, 3, 5], nodes: ["c2"] },
+  ]);
+});
+
+Deno.test("prepare() tells which operands read codes behind nodes that move them", () => {
+  const moved = prepared(attentionNetwork()).layout.quantizers.filter(({ carriedTo }) => carriedTo);
+  assert.deepEqual(moved.map(({ value, consumers, carriedTo }) => [value, consumers, carriedTo]), [
+    ["keys_sum_out", [{ node: "turn", input: 0 }], [{ node: "logits", input: 1 }]],
   ]);
 });
 
