@@ -16,6 +16,8 @@ struct Params {
   // elements, as all distances in b.
   b_quads: u32,
   b_row: u32,
+  // Quads from a panel of b to the next, where it lies in panels.
+  b_panel: u32,
   // Quads of columns of all matrices along the inner axis.
   units: u32,
   // Workgroups along the units, and row tiles.

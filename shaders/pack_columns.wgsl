@@ -1,6 +1,6 @@
 // Copies matrices so that every row is a whole number of quads: [matrix][row][column] with any strides becomes
-// [matrix][row][4 * row_quads], columns past the end zero. One invocation writes one quad of four rows: finding its place takes
-// longer than a copy.
+// [matrix][panel][row][4 * panel_quads], columns past the end zero. One invocation writes one quad of four rows: finding its
+// place takes longer than a copy.
 struct Params {
   length: u32,
   // Element of x that the first matrix starts at.
@@ -8,10 +8,11 @@ struct Params {
   rows: u32,
   row_blocks: u32,
   columns: u32,
-  // Quads of the columns, of a row of y, and of y before them.
+  // Quads of the columns, and of a row of y before them; quads of a row of a panel, and panels of a matrix.
   quads: u32,
-  row_quads: u32,
   first_quad: u32,
+  panel_quads: u32,
+  panels: u32,
   row_stride: u32,
   column_stride: u32,
   matrix_stride: u32,
@@ -25,11 +26,12 @@ fn element(x_at: u32, column: u32) -> f32 {
   return select(0.0, x[x_at + min(column, params.columns - 1u) * params.column_stride], column < params.columns);
 }
 
-fn copy_row(matrix: u32, row: u32, quad: u32) {
+// y_at is the place of the quad in the first row of its panel.
+fn copy_row(matrix: u32, row: u32, quad: u32, y_at: u32) {
   if (row >= params.rows) { return; }
   let x_at = params.first + matrix * params.matrix_stride + row * params.row_stride;
   let column = 4u * quad;
-  y[(matrix * params.rows + row) * params.row_quads + params.first_quad + quad] = vec4<f32>(
+  y[y_at + row * params.panel_quads] = vec4<f32>(
     element(x_at, column),
     element(x_at, column + 1u),
     element(x_at, column + 2u),
@@ -45,8 +47,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let rest = index / params.quads;
   let row = 4u * (rest % params.row_blocks);
   let matrix = rest / params.row_blocks;
-  copy_row(matrix, row, quad);
-  copy_row(matrix, row + 1u, quad);
-  copy_row(matrix, row + 2u, quad);
-  copy_row(matrix, row + 3u, quad);
+  let place = params.first_quad + quad;
+  let panel = place / params.panel_quads;
+  let y_at = (matrix * params.panels + panel) * params.rows * params.panel_quads + place - panel * params.panel_quads;
+  copy_row(matrix, row, quad, y_at);
+  copy_row(matrix, row + 1u, quad, y_at);
+  copy_row(matrix, row + 2u, quad, y_at);
+  copy_row(matrix, row + 3u, quad, y_at);
 }

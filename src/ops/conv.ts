@@ -65,10 +65,10 @@ function isPointwise(windows: readonly AxisWindow[]): boolean {
   );
 }
 
-/** A pointwise convolution is a product of the weights with every image, seen as channels × positions. */
+/** A pointwise convolution is a product of the weights, computed anew or not, with every image, seen as channels × positions. */
 function lowerPointwise(
   { batch, groups, channelsIn, channelsOut, hasBias, windows }: Convolution,
-  target: KernelTarget,
+  { target, hasNewWeights }: { readonly target: KernelTarget; readonly hasNewWeights: boolean },
 ): Lowering {
   const plane = windows.reduce((count, window) => count * window.output, 1);
   const matrix = { rowStride: channelsIn, columnStride: 1 };
@@ -81,6 +81,7 @@ function lowerPointwise(
       columns: channelsOut,
       a: { slot: "x0", count: 1, matrixStride: 0, ...matrix },
       b: { ...weights, rowStride: 1, columnStride: channelsIn },
+      changesB: hasNewWeights,
       inner: { extent: 1, b: 0, y: 0 },
       outer: [],
       ...(hasBias ? { c: { slot: "x2", row: 0, column: 1, rowPeriod: batch } } : {}),
@@ -162,7 +163,9 @@ export const conv = defineOp<ConvAttributes>({
   },
   lower: (inputs, _outputs, attributes, target) => {
     const convolution = convolutionOf(inputs, attributes);
-    if (isPointwise(convolution.windows)) return lowerPointwise(convolution, target);
+    if (isPointwise(convolution.windows)) {
+      return lowerPointwise(convolution, { target, hasNewWeights: inputs[1]!.value === undefined });
+    }
     return lowerDepthwise(convolution, target) ?? lowerConvolution(convolution, target);
   },
   reference: (inputs, attributes) => [reference(inputs, convolutionOf(inputs, attributes))],

@@ -105,6 +105,7 @@ export const gemm = defineOp<GemmAttributes>({
       depth: k,
       a: { slot: "x0", count: 1, matrixStride: 0, rowStride: transA ? 1 : k, columnStride: transA ? m : 1 },
       b: { slot: "x1", count: 1, matrixStride: 0, rowStride: transB ? 1 : n, columnStride: transB ? k : 1 },
+      changesB: b!.value === undefined,
       inner: { extent: 1, b: 0, y: 0 },
       outer: [],
       ...(c ? { c: { slot: "x2", row, column, rowPeriod: m } } : {}),

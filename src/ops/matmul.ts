@@ -46,7 +46,10 @@ function productOf(a: readonly number[], b: readonly number[]): Product {
 }
 
 /** `hasBias`: whether a third operand, which ONNX does not know, is added to every row. */
-function matmulOf({ m, n, k, aBatch, bBatch, batch }: Product, hasBias: boolean): Matmul {
+function matmulOf(
+  { m, n, k, aBatch, bBatch, batch }: Product,
+  { hasBias, changesB }: { readonly hasBias: boolean; readonly changesB: boolean },
+): Matmul {
   const aCount = elementCount(aBatch);
   const bCount = elementCount(bBatch);
   const operands = (rows: number, matrices: number) => ({
@@ -55,6 +58,7 @@ function matmulOf({ m, n, k, aBatch, bBatch, batch }: Product, hasBias: boolean)
     depth: k,
     a: { slot: "x0", count: matrices, matrixStride: m * k, rowStride: k, columnStride: 1 } as const,
     b: { slot: "x1", count: bCount, matrixStride: k * n, rowStride: n, columnStride: 1 } as const,
+    changesB,
     alpha: 1,
     beta: hasBias ? 1 : 0,
     ...(hasBias ? { c: { slot: "x2", row: 0, column: 1, rowPeriod: 1 } as const } : {}),
@@ -107,8 +111,10 @@ export const matmul = defineOp<Record<never, never>>({
     requireFloat(a, b);
     return [{ dtype: a!.dtype, shape: productOf(a!.shape, b!.shape).shape }];
   },
-  lower: ([a, b, bias], _outputs, _attributes, target) =>
-    lowerMatmul(matmulOf(productOf(a!.shape, b!.shape), bias !== undefined), target),
+  lower: ([a, b, bias], _outputs, _attributes, target) => {
+    const operands = { hasBias: bias !== undefined, changesB: b!.value === undefined };
+    return lowerMatmul(matmulOf(productOf(a!.shape, b!.shape), operands), target);
+  },
   reference: ([a, b]) => {
     const { m, n, k, aBatch, bBatch, batch, shape } = productOf(a!.shape, b!.shape);
     const data = new Float64Array(elementCount(shape));

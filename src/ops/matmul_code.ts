@@ -13,6 +13,8 @@ export interface MatmulCode {
   readonly quadStep: number;
   /** Whether rows of b start anywhere, so that the quads around them are loaded; the quads of an invocation are those of one row then. */
   readonly readsAround: boolean;
+  /** Whether b lies in panels, which are `params.b_row` quads wide. */
+  readonly isInPanels: boolean;
   /** Steps along the depth that one call makes. */
   readonly steps: number;
   readonly addend: AddendKind;
@@ -81,13 +83,18 @@ ${quadsFrom(`q${step}_`, quads + 1, { to: `b${step}_`, count: quads, start: `sta
  * Quads past the last one are read there again, and not stored: no column of theirs is below `params.columns`. Where rows of b start anywhere
  * places in it are elements.
  */
-function placeQuad({ quadStep, readsAround }: MatmulCode, quad: number): string {
+function placeQuad({ quadStep, readsAround, isInPanels }: MatmulCode, quad: number): string {
+  const place = isInPanels
+    ? "column / params.b_row * params.b_panel + column % params.b_row"
+    : readsAround
+    ? "4u * column"
+    : "column";
   return `  {
     let own = quad + ${quad * quadStep}u;
     let known = min(own, params.units - 1u);
     let matrix = known / params.b_quads;
     let column = known % params.b_quads;
-    b_at_${quad} = b_at + matrix * params.inner_b + ${readsAround ? "4u * " : ""}column;
+    b_at_${quad} = b_at + matrix * params.inner_b + ${place};
     column_${quad} = select(params.columns, 4u * column, own < params.units);
     y_at_${quad} = y_at + matrix * params.inner_y + 4u * column;
   }`;

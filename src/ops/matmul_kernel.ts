@@ -9,10 +9,10 @@ import {
   type Slot,
   type Window,
 } from "../base/dispatch.ts";
-import type { KernelTarget, MatmulTile } from "../base/kernel_target.ts";
+import { type KernelTarget, type MatmulTile, PORTABLE_BINDING } from "../base/kernel_target.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { matmulFunctions } from "./matmul_code.ts";
-import { LoweringBuilder, type MatrixList, type Packed, packRows } from "./packing.ts";
+import { isAligned, LoweringBuilder, type MatrixList, type Packed, packPanels, packRows } from "./packing.ts";
 import { type DepthPart, depthParts, packPart } from "./split_depth.ts";
 import { type Addend, bringsUnit, sumSlices, wholeSumOf } from "./slices.ts";
 import { runLength } from "./runs.ts";
@@ -26,6 +26,7 @@ const shader: Shader<
   | "depth"
   | "b_quads"
   | "b_row"
+  | "b_panel"
   | "units"
   | "unit_groups"
   | "row_tiles"
@@ -56,6 +57,7 @@ const shader: Shader<
     "depth",
     "b_quads",
     "b_row",
+    "b_panel",
     "units",
     "unit_groups",
     "row_tiles",
@@ -97,7 +99,7 @@ export interface Matmul {
   readonly a: MatrixList;
   readonly b: MatrixList;
   /** Whether b is computed anew in every run, so that packing it takes time in every run. */
-  readonly changesB?: boolean;
+  readonly changesB: boolean;
   /** Innermost batch axis, along which a and c do not move; b in matrices, y in elements. */
   readonly inner: { readonly extent: number; readonly b: number; readonly y: number };
   readonly outer: readonly OuterAxis[];
@@ -140,7 +142,9 @@ export function lowerMatmul(matmul: Matmul, target: KernelTarget): Lowering {
       part.depth,
       tile.rows,
     ),
-    b: around ?? packedRight(packPart(builder, matmul, part, target.largestBinding)),
+    b: around ?? packedRight(
+      panelsOf(builder, matmul, tile, parts.length) ?? packPart(builder, matmul, part, target.largestBinding),
+    ),
   });
   const addend = matmul.beta === 0 ? undefined : matmul.c;
   const slices = parts.length * tile.slices;
@@ -171,10 +175,39 @@ interface RightMatrices {
   /** Quads of a row that invocations count. */
   readonly rowQuads: number;
   readonly startsAnywhere: boolean;
+  readonly isInPanels: boolean;
 }
 
-function packedRight({ slot, window, matrixQuads, rowQuads }: Packed): RightMatrices {
-  return { slot, window, matrixStride: matrixQuads, rowStride: rowQuads, rowQuads, startsAnywhere: false };
+function packedRight({ slot, window, matrixQuads, rowQuads, panelQuads = rowQuads }: Packed): RightMatrices {
+  return {
+    slot,
+    window,
+    matrixStride: matrixQuads,
+    rowStride: panelQuads,
+    rowQuads,
+    startsAnywhere: false,
+    isInPanels: panelQuads < rowQuads,
+  };
+}
+
+/**
+ * The right operand in panels as wide as a workgroup of a CPU reads them, whose cores fetch ahead what comes next in memory: where it is copied
+ * anyway or only once, and no larger for it than a binding may be.
+ */
+function panelsOf(
+  builder: LoweringBuilder,
+  { b, columns, depth, changesB }: Matmul,
+  tile: MatmulTile & { readonly isSoftware: boolean },
+  parts: number,
+): Packed | undefined {
+  const panelQuads = tile.workgroup * tile.columns / 4;
+  const rowQuads = Math.ceil(columns / 4);
+  const bytes = 16 * b.count * depth * panelQuads * Math.ceil(rowQuads / panelQuads);
+  const isCopied = !changesB || !isAligned(b, depth, columns);
+  if (!tile.isSoftware || parts > 1 || rowQuads <= panelQuads || !isCopied || bytes > PORTABLE_BINDING) {
+    return undefined;
+  }
+  return packPanels(builder, b, { rows: depth, columns, panelQuads });
 }
 
 /**
@@ -192,7 +225,7 @@ function rowsAnywhere(
   const wide = tile.columns / 4;
   const rowQuads = wide * Math.ceil(quads / wide);
   if (!paysToReadAround({ rows, quads, inner: inner.extent, rowQuads }, tile)) return undefined;
-  return { slot, matrixStride, rowStride, rowQuads, startsAnywhere: true };
+  return { slot, matrixStride, rowStride, rowQuads, startsAnywhere: true, isInPanels: false };
 }
 
 function addendKind(addend: Addend | undefined): AddendKind {
@@ -237,6 +270,7 @@ function product(
       depth,
       b_quads: b.rowQuads,
       b_row: b.rowStride,
+      b_panel: depth * b.rowStride,
       units,
       unit_groups: unitGroups,
       row_tiles: rowTiles,
@@ -264,6 +298,7 @@ function product(
       lanes: tile.lanes,
       quadStep: tile.isSoftware ? 1 : tile.workgroup,
       readsAround: b.startsAnywhere,
+      isInPanels: b.isInPanels,
       steps,
       addend: addendKind(c),
       isScaled: matmul.alpha !== 1 || (c !== undefined && matmul.beta !== 1),

@@ -32,6 +32,8 @@ export interface Packed {
   readonly window?: Window | undefined;
   readonly matrixQuads: number;
   readonly rowQuads: number;
+  /** Quads of a row that lie together, before those of the next row; all of them unless stated. */
+  readonly panelQuads?: number;
 }
 
 /** The dispatches and temporaries of a lowering, as they come together. */
@@ -70,7 +72,10 @@ const rowsShader: Shader<
   ],
 };
 
-const columnsShader: Shader<"WORKGROUP_SIZE", PackUniforms | "row_blocks" | "quads" | "row_quads" | "first_quad"> = {
+const columnsShader: Shader<
+  "WORKGROUP_SIZE",
+  PackUniforms | "row_blocks" | "quads" | "first_quad" | "panel_quads" | "panels"
+> = {
   name: "pack_columns",
   code: packColumnsCode,
   constants: ["WORKGROUP_SIZE"],
@@ -81,8 +86,9 @@ const columnsShader: Shader<"WORKGROUP_SIZE", PackUniforms | "row_blocks" | "qua
     "row_blocks",
     "columns",
     "quads",
-    "row_quads",
     "first_quad",
+    "panel_quads",
+    "panels",
     "row_stride",
     "column_stride",
     "matrix_stride",
@@ -157,23 +163,42 @@ export function packRows(
   return { slot, matrixQuads: matrixLength / 4, rowQuads: tileRows / 4 };
 }
 
+/** Whether rows lie so that all of them are whole quads of the tensor, one right behind the other. */
+export function isAligned(
+  { columnStride, rowStride, matrixStride, count }: MatrixList,
+  rows: number,
+  columns: number,
+): boolean {
+  return rows > 0 && columns % 4 === 0 && columnStride === 1 && rowStride === columns &&
+    (matrixStride % 4 === 0 || count === 1);
+}
+
 /** Rows that start at whole quads: the tensor itself where it lies so, else a copy with zeros after each row. */
 export function alignRows(builder: LoweringBuilder, list: MatrixList, rows: number, columns: number): Packed {
-  const isAligned = rows > 0 && columns % 4 === 0 && list.columnStride === 1 && list.rowStride === columns &&
-    (list.matrixStride % 4 === 0 || list.count === 1);
-  if (isAligned) {
+  if (isAligned(list, rows, columns)) {
     return { slot: list.slot, window: list.window, matrixQuads: list.matrixStride / 4, rowQuads: columns / 4 };
   }
-  const quads = Math.ceil(columns / 4);
-  const slot = builder.temporary(4 * list.count * rows * quads);
-  builder.dispatches.push(packColumns({ ...list, rows, columns }, { slot, rowQuads: quads, firstQuad: 0 }));
-  return { slot, matrixQuads: rows * quads, rowQuads: quads };
+  return packPanels(builder, list, { rows, columns, panelQuads: Math.ceil(columns / 4) });
+}
+
+/** A copy in panels: all rows of some columns, then all rows of the next. What reads one panel after the other reads one run of memory. */
+export function packPanels(
+  builder: LoweringBuilder,
+  list: MatrixList,
+  { rows, columns, panelQuads }: { readonly rows: number; readonly columns: number; readonly panelQuads: number },
+): Packed {
+  const rowQuads = Math.ceil(columns / 4);
+  const panels = Math.ceil(rowQuads / panelQuads);
+  const matrixQuads = panels * rows * panelQuads;
+  const slot = builder.temporary(4 * list.count * matrixQuads);
+  builder.dispatches.push(packColumns({ ...list, rows, columns }, { slot, panelQuads, panels, firstQuad: 0 }));
+  return { slot, matrixQuads, rowQuads, panelQuads };
 }
 
 /** Copies columns of matrices to where they lie in rows of quads, zeros after the last. */
 export function packColumns(
   source: MatrixList & { readonly rows: number; readonly columns: number },
-  target: { readonly slot: Slot; readonly rowQuads: number; readonly firstQuad: number },
+  target: { readonly slot: Slot; readonly panelQuads: number; readonly panels: number; readonly firstQuad: number },
 ): Dispatch {
   const { rows, columns, window } = source;
   const quads = Math.ceil(columns / 4);
@@ -190,8 +215,9 @@ export function packColumns(
       row_blocks: rowBlocks,
       columns,
       quads,
-      row_quads: target.rowQuads,
       first_quad: target.firstQuad,
+      panel_quads: target.panelQuads,
+      panels: target.panels,
       row_stride: source.rowStride,
       column_stride: source.columnStride,
       matrix_stride: source.matrixStride,

@@ -43,7 +43,7 @@ export function packPart(
   for (const { first, rows: count, window } of windowsOf(columns, b.columnStride, largestBinding)) {
     builder.dispatches.push(packColumns(
       { ...b, window, first: part.first * b.rowStride, rows: part.depth, columns: count },
-      { slot, rowQuads, firstQuad: first / 4 },
+      { slot, panelQuads: rowQuads, panels: 1, firstQuad: first / 4 },
     ));
   }
   return { slot, matrixQuads: part.depth * rowQuads, rowQuads };

@@ -69,15 +69,15 @@ const SOFTWARE_QUADS = 96;
 function softwareProductTiles({ rows, columns, depth, inner, outer }: MatmulShape, lanes: number): MatmulTile[] {
   const workgroup = lanes || SOFTWARE_INVOCATIONS;
   const units = Math.ceil(columns / 4) * inner;
-  const cost = ([tall, quads]: ProductSize) =>
-    Math.ceil(rows / tall) * Math.ceil(units / (quads * workgroup)) * softwareStep(tall, quads, lanes);
+  const isLarge = lanes > 0 && rows * columns * inner * depth * outer >= LARGE_PRODUCT;
+  const steps = isLarge ? 2 : 1;
+  const cost = (size: ProductSize) =>
+    Math.ceil(rows / size[0]) * Math.ceil(units / (size[1] * workgroup)) * softwareStep(size, lanes, steps);
   const best = (heights: readonly number[]) =>
     heights.flatMap(softwareSizes).reduce((least, size) => cost(size) < cost(least) ? size : least);
   const heights = lanes > 0 ? [32, 24, 16, 8, 4] : [16, 8, 4];
   const first = best(heights);
   const others = heights.filter((height) => height !== first[0] && height < 2 * rows).map((height) => best([height]));
-  const isLarge = lanes > 0 && rows * columns * inner * depth * outer >= LARGE_PRODUCT;
-  const steps = isLarge ? 2 : 1;
   const tile = ([tall, quads]: ProductSize, count = steps) => ({
     rows: tall,
     columns: 4 * quads,
@@ -98,13 +98,20 @@ function softwareSizes(rows: number): ProductSize[] {
   return [4, 3, 2, 1].filter((quads) => rows * quads <= SOFTWARE_QUADS).map((quads) => [rows, quads]);
 }
 
+/** What a load costs a subgroup of a CPU, in products of a row with a quad. */
+const LOAD = 14;
+
+/** Quads of b that vector registers hold besides what is summed up: more of them are read from memory for every row. */
+const REGISTER_QUADS = 6;
+
 /**
  * What one step costs a subgroup of a CPU, in products of a row with a quad, as measured on lavapipe with all operands in its caches. An
  * invocation loads its quads of b and its part of a, or all of it without lanes; what hands a row round costs the same for any quads.
  */
-function softwareStep(rows: number, quads: number, lanes: number): number {
+function softwareStep([rows, quads]: ProductSize, lanes: number, steps: number): number {
   const loads = quads + Math.ceil(rows / 4 / (lanes || 1));
-  return 8 + 9 * loads + rows * (quads + 0.4);
+  const perRow = quads + (quads * steps > REGISTER_QUADS ? 0.8 : 0.4);
+  return 8 + LOAD * loads + rows * perRow;
 }
 
 /** What packing a quad costs, in products of a row with a quad. */
@@ -124,9 +131,9 @@ export interface RaggedProduct {
 export function paysToReadAround({ rows, quads, rowQuads, inner }: RaggedProduct, tile: MatmulTile): boolean {
   const wide = tile.columns / 4;
   const groups = (units: number) => Math.ceil(units / (wide * tile.workgroup)) * Math.ceil(rows / tile.rows);
-  const step = softwareStep(tile.rows, wide, tile.lanes);
+  const step = softwareStep([tile.rows, wide], tile.lanes, tile.steps);
   // One more load, and the selects that move the elements of all quads.
-  const around = step + 9 + 3 * wide;
+  const around = step + LOAD + 3 * wide;
   return groups(rowQuads * inner) * around < groups(quads * inner) * step + PACKED_QUAD * quads * inner;
 }
 

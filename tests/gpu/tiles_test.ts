@@ -31,6 +31,7 @@ const LAYERS: Readonly<Record<string, readonly number[]>> = {
   "pointwise convolution": [2, 34, 70, 9, 1, 1],
   "large pointwise convolution": [2, 96, 70, 40, 1, 1],
   "pointwise convolution of few": [1, 3, 5, 3, 1, 1],
+  "pointwise convolution of single elements": [3, 40, 300, 1, 1, 1],
   "convolution": [2, 5, 37, 18, 3, 1],
   "convolution of few": [1, 3, 4, 5, 3, 1],
   "depthwise convolution": [2, 6, 6, 14, 3, 6],
