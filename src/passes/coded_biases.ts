@@ -1,4 +1,4 @@
-/** Addends of layers whose products are whole numbers of a unit: what integer kernels of runtimes add in int32. */
+/** Biases of layers whose products are whole numbers of a unit: what integer kernels of runtimes add, in int32 or behind the sum in float. */
 import { elementCount, type HostTensor } from "../base/tensor.ts";
 import { normalizeAxis } from "../base/shape.ts";
 import { freshNames } from "../graph/edit.ts";
@@ -39,28 +39,24 @@ export function codedBiases(typed: TypedGraph, pairs: Pairs): CodedBias[] {
   const { graph } = typed;
   const nameOf = freshNames(graph);
   const readers = readersOf(graph);
-  const own = (name: string, node: string) => readers.get(name)!.length === 1 ? name : nameOf(`${name}_${node}`);
-  return typed.nodes.flatMap((layer): CodedBias[] => {
-    const { node } = layer;
-    const units = unitsOf(layer, typed, pairs);
-    if (!units) return [];
-    if (node.type === "MatMul") {
-      const operand = addendBehind(node, readers);
-      const name = operand?.node.inputs[operand.input] ?? "";
-      const tensor = graph.initializers.get(name);
-      if (!operand || !tensor || tensor.dtype !== "float32" || !isPerChannel(tensor, units)) return [];
-      const { node: { name: sum }, input } = operand;
-      return [{ operand: { node: sum, input }, name: own(name, sum), tensor, units }];
-    }
-    const operand = { node: node.name, input: 2 };
-    const bias = node.inputs[2] ?? "";
-    if (bias === "") {
+  const biasOf = ({ node }: ResolvedNode, units: Float32Array): Omit<CodedBias, "units"> | undefined => {
+    const added = node.type === "MatMul" ? addendBehind(node, readers) : { node, input: 2 };
+    if (!added) return undefined;
+    const operand = { node: added.node.name, input: added.input };
+    const name = added.node.inputs[added.input] ?? "";
+    if (name === "") {
       const tensor: HostTensor = { dtype: "float32", shape: [units.length], data: new Float32Array(units.length) };
-      return [{ operand, name: nameOf(`${node.name}_bias`), tensor, units }];
+      return { operand, name: nameOf(`${node.name}_bias`), tensor };
     }
-    const tensor = graph.initializers.get(bias);
-    if (!tensor || !isCodedIn(tensor, units)) return [];
-    return [{ operand, name: own(bias, node.name), tensor, units }];
+    const tensor = graph.initializers.get(name);
+    const fits = tensor && (node.type === "MatMul" ? isFloatPerChannel(tensor, units) : isCodedIn(tensor, units));
+    if (!fits) return undefined;
+    return { operand, name: readers.get(name)!.length === 1 ? name : nameOf(`${name}_${operand.node}`), tensor };
+  };
+  return typed.nodes.flatMap((layer): CodedBias[] => {
+    const units = unitsOf(layer, typed, pairs);
+    const bias = units && biasOf(layer, units);
+    return bias ? [{ ...bias, units }] : [];
   });
 }
 
@@ -127,6 +123,10 @@ function isCodedIn(bias: HostTensor, units: Float32Array): boolean {
     const scale = steps.scale[channel % steps.scale.length]!;
     return Math.abs(scale - unit) <= RELATIVE_DIFFERENCE * unit;
   });
+}
+
+function isFloatPerChannel(bias: HostTensor, units: Float32Array): boolean {
+  return bias.dtype === "float32" && isPerChannel(bias, units);
 }
 
 function isPerChannel({ shape }: HostTensor, units: Float32Array): boolean {
