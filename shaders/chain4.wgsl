@@ -1,4 +1,5 @@
-// A chain of elementwise operators, four neighbouring elements per invocation: y = chain(x). Its numbers lie in params.scalars.
+// A chain of elementwise operators, four neighbouring elements per invocation: y = chain(x). Its numbers lie in
+// params.scalars.
 struct Params {
   length: u32,
   scalars: array<vec4<f32>, 8>,

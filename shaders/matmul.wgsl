@@ -1,13 +1,14 @@
 // One invocation computes TILE_ROWS x TILE_COLUMNS results of y = alpha * a * b + beta * c, for every matrix of a batch.
 //
-// a is packed in tiles of rows (pack_rows.wgsl): [matrix][row tile][depth][TILE_ROWS]; b is row-major. Where its rows are no
-// whole number of quads, an invocation loads the quads around its columns, which are those of one matrix. On a GPU neighbouring invocations take neighbouring quads of one row tile, and the quads of one
-// invocation lie a workgroup apart, so that every load and store of a workgroup is one run of memory. On a CPU (ON_CPU is
-// 1) the quads of an invocation are adjacent, so that the first load of a step asks for all its cache lines at once, and
-// workgroups run down the rows before the columns, so that their part of b stays in a core's cache. Batch axes come in two
-// kinds: along the inner one a stays the same, so that it counts as more columns, and a tile may hold quads of two
-// matrices; the outer ones step all operands. clear, place, step and store are generated for the tile (matmul_code.ts):
-// the naga compiler does not unroll loops. step makes DEPTH_STEPS steps; every slice is a multiple of it.
+// a is packed in tiles of rows (pack_rows.wgsl): [matrix][row tile][depth][TILE_ROWS]; b is row-major. Where its rows are
+// no whole number of quads, an invocation loads the quads around its columns, which are those of one matrix. On a GPU
+// neighbouring invocations take neighbouring quads of one row tile, and the quads of one invocation lie a workgroup apart,
+// so that every load and store of a workgroup is one run of memory. On a CPU (ON_CPU is 1) the quads of an invocation are
+// adjacent, so that the first load of a step asks for all its cache lines at once, and workgroups run down the rows before
+// the columns, so that their part of b stays in a core's cache. Batch axes come in two kinds: along the inner one a stays
+// the same, so that it counts as more columns, and a tile may hold quads of two matrices; the outer ones step all
+// operands. clear, place, step and store are generated for the tile (matmul_code.ts): the naga compiler does not unroll
+// loops. step makes DEPTH_STEPS steps; every slice is a multiple of it.
 struct Params {
   rows: u32,
   columns: u32,
