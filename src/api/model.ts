@@ -1,6 +1,5 @@
 /** Loading a model: bytes or a file → a graph ready for everything else. */
 import { ModelError } from "../base/errors.ts";
-import { sha256Of } from "../data/content_hash.ts";
 import type { Graph } from "../graph/graph.ts";
 import { importGraph } from "../graph/import.ts";
 import { decodeModel } from "../onnx/decode.ts";
@@ -31,6 +30,8 @@ export interface Model {
 export async function loadModel(source: string | Uint8Array<ArrayBuffer>): Promise<Model> {
   const bytes = typeof source === "string" ? await readModelFile(source) : source;
   const folder = typeof source === "string" ? source.replace(/[^/\\]*$/, "") : undefined;
+  // Copied before this returns, and computed in a thread of its own.
+  const digest = crypto.subtle.digest("SHA-256", bytes);
   const external = new Map<string, number>();
   const graph = importGraph(
     decodeModel(bytes, typeof source === "string" ? ` "${source}"` : ""),
@@ -40,7 +41,7 @@ export async function loadModel(source: string | Uint8Array<ArrayBuffer>): Promi
     name: typeof source === "string" ? source.replace(/^.*[/\\]/, "").replace(/\.onnx$/i, "") : graph.name || "model",
     graph,
     byteLength: [...external.values()].reduce((sum, size) => sum + size, bytes.length),
-    sha256: sha256Of(bytes),
+    sha256: new Uint8Array(await digest).toHex(),
   };
 }
 

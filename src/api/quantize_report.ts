@@ -1,7 +1,6 @@
 /** From what a quantization gave to its report. */
 import type { MetricOption } from "../accuracy/options.ts";
 import { UsageError } from "../base/errors.ts";
-import { sha256Of } from "../data/content_hash.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Metric } from "../evaluate/metric.ts";
 import { buildReport, type Report } from "../report/report.ts";
@@ -98,13 +97,14 @@ export interface ReportContext {
 export async function reportQuantization(context: ReportContext): Promise<Report> {
   const { runtime, model, options, result } = context;
   const { dataset, calibration = dataset } = options;
+  const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(result.bytes));
   return buildReport({
     algorithm: options.algorithm ?? "AccuracyAwareQuantization",
     model: { name: model.name, byteLength: model.byteLength, sha256: model.sha256 },
     output: {
       name: context.outputName,
       byteLength: result.bytes.length,
-      sha256: sha256Of(result.bytes),
+      sha256: new Uint8Array(digest).toHex(),
     },
     dataset: await describe(dataset, result.samples),
     calibration: await describe(calibration, result.calibrationSamples),

@@ -1,4 +1,4 @@
-/** SHA-256 of files, and of sequences of parts: each with its length, so that no two sequences hash alike. */
+/** SHA-256 over a sequence of parts, each with its length, so that no two sequences hash alike. */
 import { createHash } from "node:crypto";
 import type { TensorData } from "../base/tensor.ts";
 
@@ -23,9 +23,4 @@ export function createContentHash(): ContentHash {
     values: (value) => bytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength)),
     hex: () => hash.digest("hex"),
   };
-}
-
-/** Hex SHA-256 of bytes alone, as of a file. Reads them where they lie; Web Crypto copies them first, which takes five times as long. */
-export function sha256Of(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }
