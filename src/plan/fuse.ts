@@ -168,10 +168,11 @@ class Drafter {
     const names = nodes.map(({ node }) => node.name);
     const place = this.#producerFor(input.value, names);
     const step = this.#steps[place ?? -1];
-    if (!step || step.quantizer1 !== undefined || [step.activation0, step.activation1].some(isChain)) return false;
+    if (!step || isChain(step.activation0) || step.activation1.kind !== "none" || step.quantizer1 !== undefined) {
+      return false;
+    }
     const chain = chainFunction(links, "store_chain")!;
     const comesFirst = !step.residual && step.quantizer0 === undefined && step.activation0.kind === "none";
-    if (step.activation1.kind !== "none") return false;
     if (comesFirst) step.activation0 = chain;
     else step.activation1 = chain;
     this.#takeOver(step, place!, names, nodes.at(-1)!.node.outputs[0]!);
