@@ -4,7 +4,8 @@ import { knownTensor } from "../base/tensor.ts";
 import type { Quantizer } from "../graph/quantizer.ts";
 import type { TypedGraph } from "../ops/infer.ts";
 import { type DraftStep, quantizedCopy, type ValueRef } from "./draft.ts";
-import { bindsOf, type Draft, draftSteps, writesOf } from "./fuse.ts";
+import { bindsOf, writesOf } from "./bindings.ts";
+import { type Draft, draftSteps } from "./fuse.ts";
 import { assignSlots } from "./memory.ts";
 import { type Epilogue, type Operand, type Plan, type PlanConstant, type Slot, slotsOf, type Step } from "./plan.ts";
 

@@ -1,12 +1,12 @@
 /** Lowers nodes to draft steps, fusing activations, residual adds and fake-quant into the stores before them. */
-import type { Dispatch, Shader } from "../base/dispatch.ts";
+import type { Dispatch } from "../base/dispatch.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import type { KernelTarget } from "../base/kernel_target.ts";
 import { sameShape } from "../base/shape.ts";
 import { elementCount, isFloat, type TensorType } from "../base/tensor.ts";
 import type { Node } from "../graph/graph.ts";
 import type { Quantizer } from "../graph/quantizer.ts";
-import { type Binding, hasEpilogue, usedOperands } from "../gpu/link.ts";
+import { hasEpilogue } from "../gpu/link.ts";
 import { LOOP_CAP, loopBound } from "../gpu/loop_bound.ts";
 import type { TypedGraph } from "../ops/infer.ts";
 import { copyDispatch } from "../ops/copy.ts";
@@ -382,31 +382,6 @@ function executedNodes({ graph, nodes, types }: TypedGraph): ResolvedNode[] {
 /** Whether a kernel sums up products without an addend that could bring their unit. */
 function isSumOfActivations({ wholeSum, addend }: Dispatch): boolean {
   return wholeSum !== undefined && addend === undefined;
-}
-
-/** Whether a binding of a kernel is written. */
-export function writesOf(step: DraftStep): boolean[] {
-  const used = ownBindings(step.dispatch);
-  return step.operands.map((_, place) => used.some(({ binding, type }) => binding === place && type === "storage"));
-}
-
-/** Whether a kernel does anything with a binding. */
-export function bindsOf(step: DraftStep): boolean[] {
-  const used = ownBindings(step.dispatch);
-  return step.operands.map((_, place) => used.some(({ binding }) => binding === place));
-}
-
-/** Bindings of kernels by what they are generated from: networks have few kinds of kernels. */
-const known = new WeakMap<Shader, Map<string, readonly Binding[]>>();
-
-/** The operands that a kernel uses. */
-function ownBindings(dispatch: Dispatch): readonly Binding[] {
-  const { shader, functions = "" } = dispatch;
-  let ofShader = known.get(shader);
-  if (!ofShader) known.set(shader, ofShader = new Map());
-  let bindings = ofShader.get(functions);
-  if (!bindings) ofShader.set(functions, bindings = usedOperands(dispatch));
-  return bindings;
 }
 
 /** Throws UnsupportedError where an invocation might be stopped before its loops are over. */

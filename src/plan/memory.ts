@@ -1,7 +1,8 @@
 /** Liveness of values, and where in which buffer each value lies. */
 import type { TypedGraph } from "../ops/infer.ts";
 import { type DraftStep, quantizedCopy } from "./draft.ts";
-import { bindsOf, type Draft, writesOf } from "./fuse.ts";
+import { bindsOf, writesOf } from "./bindings.ts";
+import type { Draft } from "./fuse.ts";
 import { largestLiveSet, type Lifetime, packLifetimes } from "./packing.ts";
 import { byteLengthOf, type Slot, type ValueLifetime } from "./plan.ts";
 
